@@ -92,15 +92,12 @@ GOALS = [
 ]
 
 
-def resized(case: Case) -> Case:
-    """Return the case with the size of a trial."""
-    return case._replace(templates=TRIAL[case.templates])
-
-
 def measure(lab: Lab, given: argparse.Namespace) -> Figures:
     """Make all rounds; the order of the subjects changes with each."""
     figures: Figures = defaultdict(list)
-    resize = resized if given.quick else Case._make
+
+    def resize(case: Case) -> Case:
+        return case._replace(templates=TRIAL[case.templates]) if given.quick else case
 
     def note(turn: int, case: Case, subject: str, usage: Usage) -> None:
         figures[case, subject].append(usage)
@@ -109,8 +106,8 @@ def measure(lab: Lab, given: argparse.Namespace) -> Figures:
     for turn in range(given.rounds):
         for case, subjects in ((resize(case), subjects) for case, subjects in SCENARIOS if wanted(case, given.only)):
             able = [each for each in subjects if lab.can(case, each) and each not in given.without]
-            for place in range(len(able)):
-                subject = able[(place + turn) % len(able)]
+            start = turn % max(1, len(able))
+            for subject in able[start:] + able[:start]:
                 note(turn, case, subject, lab.measure(case, subject))
         for case, command in ((resize(case), command) for case, command in COMMANDS if wanted(case, given.only)):
             note(turn, case, "project", lab.measure_command(case, command))
@@ -132,11 +129,14 @@ def ratios(figures: Figures, goal: Goal, what: str) -> list[float]:
 
 
 def print_table(figures: Figures) -> None:
-    """Print what was measured."""
-    print(f"\n{'scenario':40} {'subject':14} {'wall s':>24} {'CPU s':>24} {'MiB':>6}")
-    for (case, subject), usages in figures.items():
-        wall, cpu, memory = ([getattr(usage, what) for usage in usages] for what in Usage._fields)
-        print(f"{case!s:40} {subject:14} {spread(wall):>24} {spread(cpu):>24} {statistics.median(memory):6.0f}")
+    """Print the figures of the project, and the median ratio of its wall-clock time to that of each other subject."""
+    others = [each for each in ALL if each != "project" and any(subject == each for _, subject in figures)]
+    print(f"\n{'project':34} {'wall s':>21} {'CPU s':>21} {'MiB':>4}  wall / {' '.join(f'{each:>12}' for each in others)}")
+    for case in [case for case, subject in figures if subject == "project"]:
+        wall, cpu, memory = ([getattr(usage, what) for usage in figures[case, "project"]] for what in Usage._fields)
+        beside = [ratios(figures, Goal("wall", case, 0, case, each), "wall") for each in others]
+        columns = " ".join(f"{statistics.median(found):12.2f}" if found else " " * 12 for found in beside)
+        print(f"{case!s:34} {spread(wall):>21} {spread(cpu):>21} {statistics.median(memory):4.0f}         {columns}".rstrip())
 
 
 def print_goals(figures: Figures) -> None:
@@ -161,8 +161,7 @@ def main() -> None:
     given = parser.parse_args()
     given.rounds = given.rounds or (2 if given.quick else 5)
     with Lab(given.cache, given.before) as lab:
-        about = lab.machine()
-        figures = measure(lab, given)
+        about, figures = lab.machine(), measure(lab, given)
     print(about, f"{given.rounds} rounds, interleaved; median (least-most)", sep="\n")
     print_table(figures)
     if not given.quick:

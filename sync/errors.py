@@ -38,7 +38,7 @@ class UsageError(SyncError, code="usage", exit_code=2):
 
 
 class CatalogError(UsageError, code="catalog"):
-    """The catalog cannot answer this call. The base of the errors that `sync.Catalog` raises for its arguments."""
+    """The catalog cannot answer this valid call: unknown template, lost cursor, deleted past. Base class of these errors."""
 
 
 class UnknownTemplate(CatalogError, LookupError, code="unknown-template"):

@@ -58,10 +58,11 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
 
 Reading needs no API key, no network except the database connection, and no privilege except SELECT: a read-only role or a
 hot standby suffices. The import loads SQLAlchemy, but not httpx, APScheduler or Alembic. Everything is typed. Values are
-immutable, and can be compared, hashed, pickled and copied. An invalid argument raises `ValueError` at the call; a call that
-the catalog cannot answer raises `CatalogError`.
+immutable, and can be compared, hashed, pickled and copied. An invalid argument raises `ValueError` at the call; a valid
+call that the catalog cannot answer raises `CatalogError`.
 
-- **The past** has the same methods: `as_of` returns a `Catalog`, or raises an error if that time is unknown.
+- **The past** has the same methods, except `follow`, `status` and `ensure_fresh`, which raise `CatalogError`: `as_of` returns a
+  `Catalog`, or raises an error if that time is unknown.
 - **Case** is ignored in filters, by Unicode case folding, alike on every engine: `STRASSE` finds `straße`. A search also ignores
   accents: `cafe` finds `Café`. **Orders** are by code point.
 - **Lists are complete**: `templates()` returns all matches from one transaction. `limit` and `after` divide them into pages.

@@ -118,7 +118,10 @@ class FieldChange(Struct):
         Annotated[
             str,
             one_of("old", "new"),
-            doc("for an unknown field, in changes recorded by version 0.1.0: the side on which the field was missing, not null"),
+            doc(
+                "for an unknown field, in changes recorded by version 0.1.0: the side (`old` or `new`) on which the field did "
+                "not exist at all, as opposed to being null"
+            ),
         ]
         | UnsetType
     ) = UNSET
@@ -187,7 +190,7 @@ class NetChange(Struct):
     template_id: TemplateId
     fields: Fields
     document: Document
-    before: Before | UnsetType = UNSET
+    before: Annotated[Template, doc("the template before the change; only for `removed`")] | UnsetType = UNSET
 
 
 class Run(Struct):

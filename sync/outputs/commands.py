@@ -139,8 +139,8 @@ class PendingRemoval(Struct):
     answered: Annotated[
         bool,
         doc(
-            "whether `run --accept-removals` removes it, unless it has returned; true for `held`; for `unconfirmed`, true only "
-            "if its look-up after a verified walk got a 404 or an empty list"
+            "true for `held`, and for an `unconfirmed` template whose look-up after a verified walk got a 404 or an empty list. "
+            "`run --accept-removals` checks such templates again and removes those that have not returned"
         ),
     ]
     template_id: TemplateId

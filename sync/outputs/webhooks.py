@@ -30,8 +30,8 @@ class CatalogChange(Struct):
     cursor: Annotated[
         str,
         doc(
-            "cursor of the run's last change, whether the endpoint's rules select it or not; if the run is split into several "
-            "messages, of the last change in this message's part of the run"
+            "cursor of the run's last change, even if the endpoint's rules do not select that change; if the run is split into "
+            "several messages, each covers a range of the run's changes, and this is the cursor of the last change in the range"
         ),
     ]
     changes: Annotated[list[Change], doc("changes that the endpoint's rules select, in order; at least one")]

@@ -51,8 +51,8 @@ class Template:
         extra: fields that this version does not know, by their names, read-only.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when this database last saw a change. In a past catalog: `first_seen_at` if the run of the last change
-            before that time was pruned and the template changed again later.
+        changed_at: when this database last saw a change. In a past catalog, the last change up to that time; if the run of that
+            change was pruned, and the template changed again after that time, the value is `first_seen_at` instead.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
         changed_run_id: the run that last saw a change.
@@ -137,7 +137,8 @@ class FieldChange:
         field: field name; for a price `consume_items.720p`, for an unknown field `extra.Name`.
         old: value before, as in the JSON of the feed, but read-only: lists are tuples.
         new: value after, in the same form as `old`.
-        absent: for an unknown field, in changes recorded by version 0.1.0: the side on which the field was missing, not null.
+        absent: for an unknown field, in changes recorded by version 0.1.0: the side (`old` or `new`) on which the field did not
+            exist at all, as opposed to being null.
     """
 
     field: str

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import httpx
 from lab import KEY, environment, machine, simulator
 
-from sync.catalog.document import decode_json
+from sync.catalog.json_values import decode_json
 from sync.catalog.removals import RunOptions
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.api_client import PATH, ApiClient

@@ -1,122 +1,18 @@
-"""PURE. The stored form of a template: exact JSON, documents without the query strings of URLs, and their hashes.
-
-A document is a JSON object with one key per column. msgspec decodes valid JSON. What it rejects (half a surrogate pair, NaN,
-invalid UTF-8, a byte order mark) is parsed by the json module, so that one invalid character rejects one record and not its page.
-"""
+"""PURE. The stored form of a template: its document, a JSON object with one key per column, and the hashes of documents."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from sync.catalog.fields import DEEPEST_RECORD, FIELDS, LARGEST_EXPONENT, LISTS
-
-_LONG_INTEGER = 100  # digits of an integer that is converted to int; int() raises an error at 4300
-_TOKEN = re.compile(r'"(?:[^"\\]++|\\.?+)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
-"""Possessive quantifiers and unterminated strings keep the time linear for any input."""
-
-
-def decode_json(raw: bytes, deepest: int = DEEPEST_RECORD) -> Any:
-    """Decode JSON: whole numbers as int, all others as Decimal. The last of several equal keys wins.
-
-    Lists and objects deeper than `deepest` levels are emptied. Bytes that are not UTF-8 become lone surrogates, which
-    validation rejects.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
-    if raw.count(b"[") + raw.count(b"{") <= deepest:
-        try:
-            return _decode(raw)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            pass  # the json module accepts more
-    return parse_json(raw, deepest)
-
-
-def parse_json(raw: bytes, deepest: int) -> Any:
-    """Decode JSON as `decode_json` does, by the json module; integers of more than 100 digits as Decimal.
-
-    Raises:
-        ValueError: it is not JSON.
-    """
-    text = raw.decode("utf-8-sig", "surrogateescape")
-    if text.count("[") + text.count("{") > deepest:
-        text = _cut_depth(text, deepest)
-    return json.loads(text, parse_float=exact_number, parse_int=_integer, parse_constant=lambda _: Decimal("NaN"))
-
-
-def write_json(value: Any) -> bytes:
-    """Encode a value of `parse_json` as ASCII JSON with exact numbers; NaN stays NaN, which only the json module parses."""
-    if isinstance(value, dict):
-        return b"{" + b",".join(write_json(key) + b":" + write_json(inner) for key, inner in value.items()) + b"}"
-    if isinstance(value, list):
-        return b"[" + b",".join(map(write_json, value)) + b"]"
-    return (str(value) if isinstance(value, Decimal) else json.dumps(value)).encode()
-
-
-@lru_cache(maxsize=4096)
-def exact_number(text: str) -> int | Decimal:
-    """Convert the text of a number exactly; a whole number becomes an int in any notation."""
-    try:
-        number = Decimal(text)
-    except InvalidOperation:  # the exponent exceeds that of Decimal
-        return Decimal("Infinity")
-    whole = number.is_finite() and number.adjusted() <= LARGEST_EXPONENT and number == number.to_integral_value()
-    return int(number) if whole else number
-
-
-_decode = msgspec.json.Decoder(float_hook=exact_number).decode
-
-
-def _integer(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _LONG_INTEGER else exact_number(text)
-
-
-def _cut_depth(text: str, deepest: int) -> str:
-    """Empty every list and object deeper than `deepest` levels."""
-    kept: list[str] = []
-    depth = start = 0
-    for token in _TOKEN.finditer(text):
-        if token[0] in "[{":
-            depth += 1
-            if depth == deepest + 1:
-                kept.append(text[start : token.end()])
-        elif token[0] in "]}":
-            depth -= 1
-            if depth == deepest:
-                start = token.start()
-    kept.append(text[start:] if depth <= deepest else "")
-    return "".join(kept)
-
-
-URL_FIELDS = frozenset({"cover_url", "preview_video_url"})
-"""Columns whose query string is ignored, because signatures in it differ between requests."""
-_URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
-
-
-def address(url: str | None) -> str | None:
-    """Remove the query string of a URL, absolute or relative."""
-    return url and url.partition("?")[0]
-
-
-def without_query(value: Any) -> Any:
-    """Remove the query string of every absolute URL in a JSON value."""
-    if isinstance(value, str):
-        return value.partition("?")[0] if "?" in value and _URL.match(value) else value
-    if isinstance(value, dict):
-        return {name: without_query(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [without_query(inner) for inner in value]
-    return value
-
+from sync.catalog.fields import FIELDS, LISTS
+from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 Document = dict[str, Any]
 

@@ -17,8 +17,9 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sync.catalog.document import URL_FIELDS, address, canonical, json_number, without_query
+from sync.catalog.document import canonical, json_number
 from sync.catalog.fields import SCALARS
+from sync.catalog.url_query import URL_FIELDS, address, without_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

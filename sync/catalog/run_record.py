@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sync import __version__
 from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
-from sync.text import MAX_CLOCK_SKEW, iso
+from sync.text import iso
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -223,16 +223,3 @@ def unverified_error(reason: str) -> SyncError:
         f"The walk could not be verified: {reason}. The served records are stored; nothing was removed.",
         hint="The next run walks again; if this persists, the server's responses are inconsistent.",
     )
-
-
-def is_stale(last_success: datetime | None, now: datetime, budget: float) -> bool:
-    """Return whether the last success is older than the budget, or missing.
-
-    A success in the future also counts as stale: it was dated by a clock that was ahead, so its age is unknown.
-
-    Args:
-        last_success: when it ended; None if there was none.
-        now: the time.
-        budget: maximum age in seconds.
-    """
-    return last_success is None or not -MAX_CLOCK_SKEW <= (now - last_success).total_seconds() <= budget

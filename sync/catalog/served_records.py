@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
-from sync.catalog.document import decode_json, write_json
 from sync.catalog.fields import BATCH, DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
+from sync.catalog.json_values import decode_json, write_json
 from sync.catalog.parsing import REASON_SHOWN, RecordRejected, cut, fields_with_value, lacks_tags, parse_record, record_id
 
 if TYPE_CHECKING:

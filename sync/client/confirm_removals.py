@@ -12,7 +12,7 @@ import string
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sync.catalog.document import decode_json
+from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import record_id
 from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, RunOptions, Unconfirmed
 from sync.catalog.served_records import LOOK_UP

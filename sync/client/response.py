@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sync.catalog.document import exact_number, parse_json, write_json
 from sync.catalog.fields import DEEPEST_RECORD
+from sync.catalog.json_values import exact_number, parse_json, write_json
 from sync.catalog.run_record import BY_CODE
 from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, NoSuchPage, NotFound, SyncError, Unreachable
 from sync.retry_policy import retry_after

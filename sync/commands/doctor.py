@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sync.catalog.run_record import is_stale
 from sync.client.api_client import ApiClient
 from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import SyncError
-from sync.reader.status import Overview, overview
+from sync.reader.status import Overview, is_stale, overview
 from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state

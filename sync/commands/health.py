@@ -14,8 +14,7 @@ from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
 )  # fmt: skip
 def command(context: Context) -> None:
     """Exit with 0 or 1; `main` replaces every other exit code of this command by 1."""
-    from sync.catalog.run_record import is_stale
-    from sync.reader.status import last_success
+    from sync.reader.status import is_stale, last_success
     from sync.text import age, ago
 
     success = last_success(context.engine())

@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sync.catalog import run_record
-from sync.catalog.run_record import advise, is_stale
+from sync.catalog.run_record import advise
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
 from sync.errors import ConfigurationError
+from sync.reader.status import is_stale
 from sync.terminal.lines import mark, pad
 from sync.text import age, count_of, escape_control_characters, iso, since
 

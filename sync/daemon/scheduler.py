@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import select
-import signal
 import threading
 import time
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from sync.daemon.next_run import (
     first_run,
     next_run,
 )
+from sync.daemon.signals import RELOAD, STOP, SignalPipe
 from sync.logs import get_logger
 
 if TYPE_CHECKING:
@@ -52,9 +51,6 @@ FINAL_WRITE_TIMEOUT = 1.0
 """Minimum timeout in seconds of the last write to the database, even if the run used up the grace period."""
 
 _JOB = "sync"
-
-STOP, RELOAD = b"!", b"r"
-"""What a signal handler writes to the pipe."""
 
 
 @dataclass(eq=False)
@@ -87,8 +83,7 @@ class Daemon:
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._wake_r, self._wake_w = os.pipe()
-        self._stop_signals = 0
+        self._signals = SignalPipe()
         self._stopping = False
         self._failures = 0
         self._run_began: float | None = None
@@ -112,19 +107,11 @@ class Daemon:
 
     def obey_signals(self) -> None:
         """Stop at SIGTERM and SIGINT, reload at SIGHUP; a second SIGTERM or SIGINT ends the process at once."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop_signal)
-        signal.signal(signal.SIGHUP, lambda _number, _frame: os.write(self._wake_w, RELOAD))
-
-    def _on_stop_signal(self, number: int, _frame: Any) -> None:
-        self._stop_signals += 1
-        if self._stop_signals > 1:
-            os._exit(128 + number)
-        self.stop()
+        self._signals.install()
 
     def stop(self) -> None:
         """Ask `serve` to return. Takes no lock, so it is safe in a signal handler."""
-        os.write(self._wake_w, STOP)
+        self._signals.request_stop()
 
     def serve(self) -> None:
         """Run until asked to stop."""
@@ -149,12 +136,10 @@ class Daemon:
 
     def _handle_signals(self) -> bool:
         """Wait for a signal, at most until the next check; return whether it requests a stop."""
-        if not select.select([self._wake_r], [], [], self.check_every)[0]:
-            return False
-        if STOP in os.read(self._wake_r, 4096):
-            return True
-        self.reload()
-        return False
+        request = self._signals.wait(self.check_every)
+        if request == RELOAD:
+            self.reload()
+        return request == STOP
 
     def live(self) -> tuple[bool, str]:
         """Return whether this process works, and one line, for liveness; the API and the database do not matter."""

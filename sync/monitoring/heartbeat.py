@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from sync.catalog.run_record import Status, is_stale
+from sync.catalog.run_record import Status
 from sync.config.resource_limits import as_sync_error
 from sync.logs import get_logger
+from sync.reader.status import is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

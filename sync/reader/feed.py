@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.document import URL_FIELDS
 from sync.catalog.feed import LARGEST_NUMBER, Cursor, apply_fields, move_as_json, price_moves
+from sync.catalog.url_query import URL_FIELDS
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
 from sync.store.bulk import batches

@@ -15,6 +15,7 @@ from sync.store.engine import reading
 from sync.store.schema import reading_current
 from sync.store.state import read_planned_run
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
+from sync.text import MAX_CLOCK_SKEW
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -160,3 +161,16 @@ def last_refresh(source: Source, template_id: str) -> LastRefresh | None:
     with reading(source) as connection:
         row = connection.execute(query.order_by(runs.run_id.desc()).limit(1)).one_or_none()
     return None if row is None else LastRefresh(row.started_at, row.seen > 0)
+
+
+def is_stale(last_success: datetime | None, now: datetime, budget: float) -> bool:
+    """Return whether the last success is older than the budget, or missing.
+
+    A success in the future also counts as stale: it was dated by a clock that was ahead, so its age is unknown.
+
+    Args:
+        last_success: when it ended; None if there was none.
+        now: the time.
+        budget: maximum age in seconds.
+    """
+    return last_success is None or not -MAX_CLOCK_SKEW <= (now - last_success).total_seconds() <= budget

@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.document import decode_json
+from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import RecordRejected, parse_record
 from sync.client.http import send
 from sync.client.network import Network, TransportFailure

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sync.catalog.document import address
 from sync.catalog.feed import price_moves
+from sync.catalog.url_query import address
 from sync.text import escape_bidi, iso
 
 if TYPE_CHECKING:

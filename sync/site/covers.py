@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sync.catalog.document import address
+from sync.catalog.url_query import address
 from sync.client.http import OK, send
 from sync.client.network import AddressRefused, TransportFailure
 from sync.config.addresses import is_public

@@ -15,8 +15,8 @@ from sqlalchemy import bindparam
 from sync.catalog.feed import Cursor, breaking
 from sync.errors import DatabaseError, SchemaError
 from sync.store.bulk import BATCH
+from sync.store.feed_seq import insert_price_changes
 from sync.store.schema import HEAD, revision
-from sync.store.state import insert_price_changes
 from sync.store.tables import VIEWS, metadata, sync_state, template_changes, template_versions
 from sync.text import iso
 

@@ -11,19 +11,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam
 
 from sync.catalog.document import content_hash
 from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import require_same_origin
 from sync.errors import DatabaseError
 from sync.store.bulk import batches, insert_rows, update_rows
-from sync.store.column_types import UtcDateTime, exact_decimal
-from sync.store.state import Feed
+from sync.store.column_types import exact_decimal
+from sync.store.feed_seq import Feed
+from sync.store.price_periods import cut_price_periods, end_price_periods
 from sync.store.tables import (
     consume_items,
     held_removals,
-    price_periods,
     rejected_templates,
     sync_runs,
     sync_state,
@@ -143,8 +142,7 @@ class _Writer:
         gone = {"removed_at": self.at, "removed_run_id": self.run_id, "changed_at": self.at, "changed_run_id": self.run_id}
         self.connection.execute(sa.update(templates).where(which).values(gone))
         self._close_versions(ids)
-        still = sa.and_(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
-        self.connection.execute(sa.update(price_periods).where(still).values(self._period_end()))
+        end_price_periods(self.connection, ids, self.run_id, self.at)
         query = sa.select(templates.c.template_id, templates.c.content_hash).where(which)
         hashes = {row.template_id: row.content_hash for row in self.connection.execute(query)}
         return [(change, hashes[change.template_id]) for change in removed]
@@ -165,7 +163,7 @@ class _Writer:
             if name == "tags":
                 self._assign_tag_ids(documents)
             if name == "consume_items":
-                self._cut_price_periods(documents, old)
+                cut_price_periods(self.connection, documents, old, self.run_id, self.at)
             table = _TABLES[name]
             if old:
                 self.connection.execute(sa.delete(table).where(table.c.template_id.in_(old)))
@@ -196,35 +194,6 @@ class _Writer:
         rows = [{"tag_id": number, "name": name, "name_en": name_en} for number, (name, name_en) in enumerate(new, first)]
         insert_rows(self.connection, tags, rows)
         self._tag_ids.update({tag: number for number, tag in enumerate(new, first)})
-
-    def _cut_price_periods(self, documents: Sequence[Document], stored: Sequence[str]) -> None:
-        """End the periods of prices that changed, and begin new ones; only templates in `stored` can have open periods."""
-        periods = price_periods
-        still = periods.c.valid_until.is_(None)
-        now = {
-            (document["template_id"], price["resolution"]): exact_decimal(price["credit"])
-            for document in documents
-            for price in document["consume_items"]
-        }
-        before: dict[tuple[str, str], Any] = {}
-        if stored:
-            query = sa.select(periods.c.template_id, periods.c.resolution, periods.c.credit)
-            found = self.connection.execute(query.where(periods.c.template_id.in_(stored), still))
-            before = {(row.template_id, row.resolution): row.credit for row in found}
-        if ended := [{"key": key, "size": size} for (key, size), credit in before.items() if now.get((key, size)) != credit]:
-            which = sa.and_(periods.c.template_id == bindparam("key"), periods.c.resolution == bindparam("size"), still)
-            self.connection.execute(sa.update(periods).where(which).values(self._period_end()), ended)
-        begun = [
-            {"template_id": key, "resolution": size, "credit": credit, "from_run_id": self.run_id, "valid_from": self.at}
-            for (key, size), credit in now.items()
-            if before.get((key, size)) != credit
-        ]
-        insert_rows(self.connection, periods, begun)
-
-    def _period_end(self) -> dict[str, Any]:
-        """Return the values that end a period, never before its start, because the clock may have been set back."""
-        began, ends = price_periods.c.valid_from, sa.literal(self.at, UtcDateTime())
-        return {"valid_until": sa.case((began > ends, began), else_=ends), "until_run_id": self.run_id}
 
 
 _TABLES = {"consume_items": consume_items, "tags": template_tags, "aspect_ratios": template_aspect_ratios}

@@ -17,8 +17,8 @@ from sync.errors import CursorLost, DatabaseError, LeaseBusy, LeaseLost, UsageEr
 from sync.reader.feed import changes
 from sync.store import lease as leases
 from sync.store.engine import reading, writing
+from sync.store.feed_seq import last_cursor
 from sync.store.schema import require_current
-from sync.store.state import last_cursor
 from sync.store.tables import sync_state, webhook_endpoints
 from sync.webhooks.endpoints import Position
 from sync.webhooks.sign_and_send import message_of_change, message_of_run

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.diff import ChangeSet, compare
 from sync.catalog.diff import document_of as document_after
-from sync.catalog.document import decode_json
+from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
 from sync.catalog.served_records import LOOK_UP, RecordParser, wire_hash
 from sync.catalog.snapshot import Snapshot, build_snapshot

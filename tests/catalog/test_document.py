@@ -17,22 +17,18 @@ from sync.catalog.document import (
     DOCUMENT_KEYS,
     Price,
     Tag,
-    address,
     canonical,
     content_hash,
-    decode_json,
-    exact_number,
     instant,
     json_number,
-    parse_json,
     plain_hash,
     prices_of,
     tags_of,
-    without_query,
-    write_json,
 )
 from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DEEPEST_RECORD, DOCUMENTED, FIELDS, LISTS, SCALARS
+from sync.catalog.json_values import decode_json, exact_number, parse_json, write_json
 from sync.catalog.parsing import complete_document
+from sync.catalog.url_query import address, without_query
 from tests.builders import DOCUMENT, record
 from tests.catalog.runs import base, document_of, wire
 

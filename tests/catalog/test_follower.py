@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.catalog.document import URL_FIELDS, address, canonical
+from sync.catalog.document import canonical
 from sync.catalog.feed import apply_fields
 from sync.catalog.fields import COLUMNS, LISTS
+from sync.catalog.url_query import URL_FIELDS, address
 from tests.builders import record
 from tests.catalog.runs import Memory
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.catalog import fields
-from sync.catalog.document import Price, Tag, decode_json, prices_of, tags_of
+from sync.catalog.document import Price, Tag, prices_of, tags_of
 from sync.catalog.fields import (
     BOUNDS,
     DEEPEST,
@@ -23,6 +23,7 @@ from sync.catalog.fields import (
     MOST_ITEMS,
     storage_flaw,
 )
+from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import (
     RecordRejected,
     cut,

@@ -18,7 +18,6 @@ from sync.catalog.run_record import (
     finish_applied,
     finish_failed,
     from_row,
-    is_stale,
     unverified_error,
 )
 from sync.client.worker import RequestStatistics
@@ -204,14 +203,3 @@ def test_unknown_codes_have_a_change_of_the_api_as_possible_cause(code: str | No
 def test_every_code_has_its_own_advice() -> None:
     assert [f"{code} | {cause} | {action}" for code, (cause, action) in BY_CODE.items()] == ADVICE.read_text().splitlines()
     assert {code: advice(Status.FAILED, code) for code in BY_CODE} == BY_CODE
-
-
-@pytest.mark.parametrize(("seconds_ago", "stale"), [
-    (0, False), (3600, False), (3601, True),
-    (-2, False),     # the clocks of two hosts differ
-    (-60, False),
-    (-61, True),     # dated by a clock that was ahead, so its age is unknown
-    (-86400, True), (None, True),
-])  # fmt: skip
-def test_a_success_is_fresh_within_the_budget_and_stale_in_the_future(seconds_ago: float | None, stale: bool) -> None:  # noqa: FBT001
-    assert is_stale(None if seconds_ago is None else NOW - timedelta(seconds=seconds_ago), NOW, 3600.0) is stale

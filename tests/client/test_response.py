@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.catalog.document import decode_json
 from sync.catalog.fields import DEEPEST_RECORD, MOST_BYTES
+from sync.catalog.json_values import decode_json
 from sync.catalog.run_record import BY_CODE
 from sync.client import response as responses
 from sync.client.response import MOST_VALUES, Envelope, classify_response, read_envelope

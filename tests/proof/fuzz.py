@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from sync.catalog.document import canonical, decode_json
+from sync.catalog.document import canonical
+from sync.catalog.json_values import decode_json
 from sync.catalog.parsing import parse_record
 from sync.client.response import Envelope, _decode, _parse_leniently, classify_response
 from sync.commands.form import read_json

@@ -21,8 +21,8 @@ from sync.reader.feed_check import feed_problems
 from sync.store import schema
 from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine, reading
+from sync.store.feed_seq import Feed
 from sync.store.prune import prune
-from sync.store.state import Feed
 from sync.store.tables import price_changes, sync_runs, sync_state, template_changes
 from tests.builders import EPOCH, Database, give_epoch, record
 from tests.command_line import template_sync

@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from sync.catalog.feed import Cursor
 from sync.errors import DatabaseError
+from sync.store.feed_seq import last_cursor
 from sync.store.migrating import backfill_cursors
 from sync.store.prune import prune
-from sync.store.state import last_cursor
 from sync.store.tables import price_changes, sync_state, template_changes
 from tests.builders import EPOCH, record
 from tests.faults import AFTER, BEFORE, at, sync

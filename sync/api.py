@@ -18,8 +18,9 @@ from sync.reader.catalog import check_id, periods, tag_counts, type_counts
 from sync.reader.feed import check_position
 from sync.reader.past import check_moment, difference, run_of, templates_of_changes
 from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
-from sync.store.engine import is_in_memory, open_engine, reading, reconnect_after_fork
+from sync.store.engine import open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
+from sync.store.sqlite_file import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -18,8 +18,9 @@ from sync.reader.feed import last_cursor, validate_cursor
 from sync.reader.status import last_success, overview, overview_if_available
 from sync.store.apply import Store
 from sync.store.database_url import database_name, sqlite_file
-from sync.store.engine import identity, reading
+from sync.store.engine import reading
 from sync.store.schema import require_current_schema
+from sync.store.sqlite_file import identity
 from sync.store.state import save_planned_run
 from sync.synchronise import Outcome, options_of, synchronise
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from sync.config.options import Settings
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
-    from sync.store.engine import Identity
+    from sync.store.sqlite_file import Identity
 
 
 @dataclass(eq=False)

@@ -23,9 +23,10 @@ from sync.config.options import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.database_url import missing_file, sqlite_file
-from sync.store.engine import reading, require_file
+from sync.store.engine import reading
 from sync.store.migrating import parts
 from sync.store.schema import VERSION_TABLE, State, state_of
+from sync.store.sqlite_file import require_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

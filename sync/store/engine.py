@@ -1,31 +1,29 @@
-"""Create engines, open transactions that behave the same on every database, and handle the file of a SQLite database."""
+"""Create engines, and open transactions that behave the same on every database."""
 
 from __future__ import annotations
 
 import math
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
-from sync.errors import DatabaseAway, DatabaseError, MissingExtra, SchemaError
+from sync.errors import DatabaseAway, DatabaseError, MissingExtra
 from sync.store import connecting
 from sync.store.column_types import json_text, read_json
 from sync.store.connecting import connect, is_standby
 from sync.store.database_errors import NAME_THE_PRIMARY, classify, translate_errors
-from sync.store.database_url import missing_file, read_url, refused_options, sqlite_file
+from sync.store.database_url import read_url, refused_options
+from sync.store.sqlite_file import follow_file, require_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy.engine import ExceptionContext
-
-    Identity = tuple[int, int] | None
 
 
 def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.BUSY_SECONDS) -> sa.Engine:
@@ -185,84 +183,3 @@ def reading(source: Source) -> Iterator[sa.Connection]:
             if not raw.in_transaction:  # in the engine of an app, a SELECT may begin no transaction
                 connection.exec_driver_sql("BEGIN")
         yield connection
-
-
-def identity(file: Path) -> Identity:
-    """Return the device and inode of a file; None if it does not exist."""
-    try:
-        found = file.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
-
-
-def follow_file(engine: sa.Engine) -> None:
-    """Reopen the file if it was replaced since the pooled connection was opened.
-
-    SQLite continues in a deleted file while a connection is open, so its commits would be lost.
-    """
-    if (named := sqlite_file(engine)) is None:
-        return
-    opened = "sync_file"
-    file = Path(os.path.abspath(named))  # noqa: PTH100 - like SQLAlchemy: keeps links, and the working directory may change
-
-    def before(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
-        record.info[opened] = identity(file)  # read before the file is opened, so that a replacement meanwhile is detected
-
-    def compare(_raw: Any, record: Any, _proxy: Any) -> None:
-        found = identity(file)
-        if record.info[opened] is None:  # opening it created it
-            record.info[opened] = found
-        elif found is None:
-            raise _missing(file)
-        elif record.info[opened] != found:
-            raise exc.InvalidatePoolError("the file was replaced")  # makes the pool reopen it
-
-    event.listen(engine, "do_connect", before)
-    event.listen(engine, "checkout", compare)
-
-
-def is_in_memory(connection: sa.Connection) -> bool:
-    """Return whether a connection is to an in-memory SQLite database, which no other connection can reach."""
-    if connection.dialect.name != "sqlite":
-        return False
-    return not next(row.file for row in connection.exec_driver_sql("PRAGMA database_list") if row.name == "main")
-
-
-def require_file(engine: sa.Engine) -> None:
-    """Refuse a SQLite file that does not exist, with a SchemaError that names the command that creates it."""
-    if (file := missing_file(engine)) is not None:
-        raise _missing(file)
-
-
-def create_file(engine: sa.Engine) -> None:
-    """Create a SQLite file that does not exist, with the permissions that the umask leaves; SQLite itself lets no group write.
-
-    The side files (-wal, -shm) get the permissions of the file, and any program that opens it may have to create them.
-    """
-    file = sqlite_file(engine)
-    if file is not None and str(file) != ":memory:" and "mode" not in engine.url.query:
-        with suppress(OSError, ValueError):  # SQLite reports the reason
-            file.touch(0o664, exist_ok=False)
-
-
-def _missing(file: Path) -> SchemaError:
-    return SchemaError(f"There is no database at {file} yet.", hint="`template-sync run` creates it; or set DATABASE_URL.")
-
-
-def enable_wal(engine: sa.Engine) -> None:
-    """Switch a SQLite file to WAL mode, which `VACUUM INTO` does not copy; without it readers block runs.
-
-    SQLite refuses the switch while a reader is active; the next run tries again.
-    """
-    if engine.dialect.name == "sqlite":
-        import sqlite3
-
-        with engine.connect() as connection, suppress(sqlite3.OperationalError):
-            raw: Any = connection.connection.dbapi_connection
-            before = raw.execute("PRAGMA busy_timeout").fetchone()[0]
-            raw.execute(f"PRAGMA busy_timeout={min(before, 1000)}")
-            try:
-                raw.execute("PRAGMA journal_mode=WAL")
-            finally:
-                raw.execute(f"PRAGMA busy_timeout={before}")

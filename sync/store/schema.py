@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from sync.errors import DatabaseError, LeaseBusy, SchemaAhead, SchemaError
 from sync.store.database_errors import Retry, code_of, translate_errors
 from sync.store.database_url import missing_file
-from sync.store.engine import create_file, enable_wal, reading, require_file, writing
+from sync.store.engine import reading, writing
 from sync.store.lease import database_clock, is_dead, process_mark, process_name
+from sync.store.sqlite_file import create_file, enable_wal, require_file
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """PURE. Decide which missing templates are removed now, which removals are held, and which stay unconfirmed.
 
 A removal requires two confirmations: absence from a verified walk, and the evidence that `confirm_removals` gathers. If too many
-templates are missing, the removals are held until an operator accepts them, or until three runs over some time agree. A rejected
-record without a readable ID may be any missing template, unless its media ID identifies it.
+templates are missing, the removals are held until an operator accepts them, or until at least three runs over some time agree. A
+rejected record without a readable ID may be any missing template, unless its media ID identifies it.
 """
 
 from __future__ import annotations

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @click.option("--example", is_flag=True, help="Print a valid input, with placeholders for the images.")
 @click.option("--request", is_flag=True, help="Print the complete request: method, URL, headers, body. Uses --base-url.")
 @click.option(
-    "--validate", "file", metavar="FILE", help="Validate an input, - for stdin: exit code 0 if valid, 1 if not, 2 if not JSON."
+    "--validate",
+    "file",
+    metavar="FILE",
+    help="Validate the input in FILE (- means stdin). Exit code: 0 valid, 1 invalid, 2 not JSON.",
 )
 @click.option("--resolution", metavar="NAME", help="For --example and --request: use this resolution instead of the cheapest.")
 @click.option("--removed", is_flag=True, help="Also accept a removed template; its form is marked as removed.")

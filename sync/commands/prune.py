@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @sync_command(
     "Delete old runs, changes, versions and rejected records. The feed then begins at oldest_seq. A cursor is "
-    "refused if changes after it were deleted. Templates, soft-deleted ones included, are never deleted.",
+    "refused if changes after it were deleted. Templates, including removed ones, are never deleted.",
     *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True,
 )  # fmt: skip
 @click.option("--older-than", metavar="AGE", help="Retention period, such as 90d: delete older history.")

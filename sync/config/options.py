@@ -209,7 +209,8 @@ class Settings:
     max_removed: Annotated[Decimal, Option("SYNC_MAX_REMOVED", "10%", _share, "SHARE",
         "A run that would remove more than this share of the catalog (and more than 10 templates) holds the removals.")]
     hold: Annotated[float, Option("SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
-        "Minimum age of the first of the three consecutive runs that confirm a held removal; 0s: no minimum.")]
+        "Held removals are applied when at least three consecutive runs confirm them and the first of these began this long ago; "
+        "0s: three runs suffice.")]
     log_format: Annotated[str, Option("SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
         "auto: console on a terminal, else JSON.")]
     log_level: Annotated[str, Option("SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
@@ -232,7 +233,7 @@ class Settings:
     webhooks_file: Annotated[str | None, Option("SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
         "TOML file of webhook endpoints; see docs/changes.md.")]
     site_dir: Annotated[str | None, Option("SYNC_SITE_DIR", None, str, "DIR",
-        "Directory of the gallery, updated by each run that applied a walk; see docs/gallery.md.")]
+        "Directory of the gallery, updated by each run that ends succeeded, incomplete or held; see docs/gallery.md.")]
     site_covers: Annotated[bool, Option("SYNC_SITE_COVERS", "false", _flag, "true|false", "Also store copies of the covers.")]
     ca_bundle: Annotated[str | None, Option("SYNC_CA_BUNDLE", None, _readable_file, "FILE",
         "CA bundle to trust instead of the built-in certificate authorities.")]

@@ -127,7 +127,7 @@ class Form:
     def hash(self) -> str:
         """Return the hash of the schema: SHA-256, in hexadecimal, of its JSON with sorted keys, without spaces, in UTF-8.
 
-        A removal does not change it.
+        `deprecated` and `$comment` are not hashed, so a removal does not change it.
         """
         return plain_hash(self._present)
 

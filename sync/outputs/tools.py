@@ -37,7 +37,7 @@ Since = Annotated[
     Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`"),
 ]
 More = Annotated[bool, doc("whether more rows follow")]
-NextPage = Annotated[str | None, doc("the `after` of the next page; null if this is the last page")]
+NextPage = Annotated[str | None, doc("value to pass as `after` to get the next page; null if this is the last page")]
 
 
 _PRICE = "price in Crun credits: at `resolution` if given, else the lowest price"
@@ -222,7 +222,7 @@ class RecentChanges(Answer):
 
     changes: Annotated[list[ChangeSummary], doc("changes, oldest first")]
     more: Annotated[bool, doc("whether newer changes are available now")]
-    after: Annotated[str, doc("the `after` for newer changes, now or later")]
+    after: Annotated[str, doc("value to pass as `after` to get newer changes, now or later")]
 
 
 class CatalogStatus(Answer):
@@ -236,7 +236,7 @@ class CatalogStatus(Answer):
     last_change_at: Annotated[Time | None, doc("time of the last change; null if there is none")]
     oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
     last_seq: Annotated[int, doc("sequence number of the newest change")]
-    cursor: Annotated[str, doc("cursor at the end of the feed, an `after` for `recent_changes`")]
+    cursor: Annotated[str, doc("cursor at the end of the feed; `recent_changes` accepts it as `after`")]
 
 
 class Tool(NamedTuple):

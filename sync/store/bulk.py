@@ -74,7 +74,7 @@ def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) ->
         # JSON is passed as text, which is faster than psycopg's wrapper.
         change = _json_or_null if isinstance(kind, Json) else kind.dialect_impl(dialect).bind_processor(dialect)
         # Cached, because times and prices repeat in most rows.
-        found.append((name, lru_cache(maxsize=1024)(change) if change and isinstance(kind, UtcDateTime | Credit) else change))
+        found.append((name, lru_cache(maxsize=128)(change) if change and isinstance(kind, UtcDateTime | Credit) else change))
     return found
 
 

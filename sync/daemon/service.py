@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, field
@@ -100,6 +101,7 @@ class Service:
             self.ping.report(outcome, found, self.settings.staleness_budget, self.clock())
         if outcome.plan is not None:
             self.metrics.observe_site(self.site())
+        gc.collect()  # statements and errors form cycles, and the next run may be an hour away
         return RunResult(
             outcome.run.status,
             retry=outcome.error is not None and outcome.error.retry,

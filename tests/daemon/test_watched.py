@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import time
@@ -196,6 +197,21 @@ def test_an_unexpected_error_of_a_run_reaches_the_metrics_and_the_heartbeat(sqli
     assert pings == [("/beat/start", ""), ("/beat/fail", "run: failed, Unexpected error: ZeroDivisionError.")]
     assert b'template_sync_runs_total{status="failed"} 1.0' in metrics.text()
     assert [entry["event"] for entry in logs] == ["run_crashed", "run_finished"]
+
+
+def test_a_run_ends_with_a_garbage_collection(upstream: Upstream, sqlite: Database) -> None:
+    collected: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        collected.extend([info["generation"]] if phase == "stop" else [])
+
+    service = service_of(make_settings(upstream.url), sqlite)
+    gc.callbacks.append(note)
+    try:
+        service.run()
+    finally:
+        gc.callbacks.remove(note)
+    assert 2 in collected
 
 
 def test_a_daemon_warns_once_that_its_database_lost_changes(upstream: Upstream, sqlite: Database) -> None:

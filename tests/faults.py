@@ -354,13 +354,13 @@ def sync_and_die(url: str, number: int, catalog: list[dict[str, Any]]) -> None:
     raise SystemExit(outcome.error.exit_code if outcome.error else 0)
 
 
-def wait_for(condition: Callable[[], bool], within: float = 20.0) -> None:
-    """Wait until something is so."""
+def wait_for(condition: Callable[[], bool], within: float = 20.0, state: Callable[[], object] = lambda: "") -> None:
+    """Wait until a condition holds; otherwise fail and show the state."""
     import time
 
     ends = time.monotonic() + within
     while not condition():
-        assert time.monotonic() < ends, "it never came to pass"
+        assert time.monotonic() < ends, f"the condition did not hold within {within:g} s: {state()}"
         time.sleep(0.005)
 
 

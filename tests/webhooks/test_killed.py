@@ -176,10 +176,14 @@ def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_
                 seen = len(receiver.requests)
                 assert sync(versioned(version), database.engine).error is None
                 wanted = dice.randrange(1, 6) if per == "change" else 1
-                wait_for(lambda seen=seen, wanted=wanted: len(receiver.requests) >= seen + wanted, within=60)  # type: ignore[misc]
+                wait_for(
+                    lambda seen=seen, wanted=wanted: len(receiver.requests) >= seen + wanted,  # type: ignore[misc]
+                    within=60,
+                    state=lambda: (version, positions(database.engine), database.rows("webhook_endpoints")),  # noqa: B023
+                )
             kills += 2  # wherever they are, at the end of the block
         with process(deliver_for_ever, *arguments):
-            wait_for(lambda: positions(database.engine)[0].at_end, within=60)
+            wait_for(lambda: positions(database.engine)[0].at_end, 60, lambda: database.rows("webhook_endpoints"))
     expected = messages_of(feed.changes(database.engine, since=0), per)
     ids = list(expected)
     assert list(dict.fromkeys(receiver.ids)) == ids, "a message is lost, or was sent before its predecessor"

@@ -56,8 +56,11 @@ def served(name: str, code: int, rows: str, **oddities: Any) -> Attack:
 
 
 def swapped(request: Request) -> Reply:
-    """Serve a catalog in which a template moves, between two requests, from a page not yet read to one already read."""
-    return catalog(AFTER if request.number % 2 else [AFTER[-1], *AFTER[:-1]])(request)
+    """Serve a catalog in which a template moves, between two pages, from a page not yet read to one already read.
+
+    It moves by page, because parallel requests arrive in any order.
+    """
+    return catalog(AFTER if (request.page or 1) % 2 else [AFTER[-1], *AFTER[:-1]])(request)
 
 
 def signed(request: Request) -> Reply:

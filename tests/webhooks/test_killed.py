@@ -25,7 +25,7 @@ from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import positions
 from sync.webhooks.sign_and_send import send
 from tests.builders import records
-from tests.faults import PROCESSES, Snapshot, at_boundary, end_of, kill_myself, process, sync, versioned, wait_for
+from tests.faults import Snapshot, at_boundary, end_of, kill_myself, process, sync, versioned, wait_for
 from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, Request, deliver_to, response, send_once
 
 if TYPE_CHECKING:
@@ -104,8 +104,11 @@ SPEED = 100_000
 FAULTS = ("500", "429", "redirect", "cut", "hang", "lie", "nonsense")
 
 
-def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.Event) -> None:
-    """In a process of its own: deliver again and again, by a clock that runs fast."""
+def deliver_for_ever(url: str, to: str, per: str, began: float) -> None:
+    """In a process of its own, until it is killed: deliver again and again, by a clock that runs fast.
+
+    It shares no lock with other processes: one that is killed would keep it locked.
+    """
     engine = open_engine(url)
 
     def fast() -> datetime:
@@ -113,11 +116,10 @@ def deliver_for_ever(url: str, to: str, per: str, began: float, stop: threading.
 
     dispatcher = Dispatcher(engine, lambda *attempt: send(*attempt, limit=0.3), fast, random.random)
     target = SignedEndpoint(Endpoint("shop", to, (), per=per, start="start"), (SECRET,))
-    while not stop.is_set():
+    while True:
         dispatcher.start_due([target])
         dispatcher.join()
         time.sleep(0.005)
-    engine.dispose()
 
 
 class FaultyReceiver:
@@ -168,7 +170,7 @@ def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_
     faulty, dice = FaultyReceiver(), random.Random(2)  # noqa: S311 - the same kills each time
     url = database.engine.url.render_as_string(hide_password=False)
     with Receiver(faulty) as receiver:
-        arguments = (url, receiver.url, per, time.time(), PROCESSES.Event())
+        arguments = (url, receiver.url, per, time.time())
         sync(versioned(1), database.engine)
         kills = 0
         for version in range(2, syncs + 2):

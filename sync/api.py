@@ -39,10 +39,10 @@ FOLLOW_AT_A_TIME = 500
 
 
 class Catalog:
-    """Read access to the catalog in a database. Except for `ensure_fresh`, it needs no API key, and no privilege except SELECT.
+    """Read access to the catalog in a database.
 
-    Each call is one transaction and sees one state of the database; use a `snapshot` for several calls that must see the same
-    state. Several threads may use one catalog. After a fork each process opens its own connections.
+    Each call is one transaction. Calls that must see the same state of the database use one `snapshot`. Several threads may use
+    one catalog. After a fork each process opens its own connections. Every method may raise `DatabaseError`.
 
     Args:
         database: a URL in the form of DATABASE_URL, or an SQLAlchemy engine, which the caller disposes of.
@@ -50,8 +50,6 @@ class Catalog:
 
     Raises:
         ConfigurationError: the URL or its driver cannot be used.
-
-    Every method may raise `DatabaseError`: the database cannot be reached, or needs `template-sync db upgrade` (`SchemaError`).
     """
 
     def __init__(self, database: str | URL | Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -77,10 +75,10 @@ class Catalog:
 
     @contextmanager
     def snapshot(self) -> Iterator[Catalog]:
-        """Open a second catalog that sees one state of the database, on its own connection. Keep it short.
+        """Open a second catalog, on its own connection, in which all calls see the same state of the database.
 
-        Any thread or task can use it, one at a time. The original catalog is not affected. While the snapshot is open, servers
-        keep old rows and SQLite's log grows; a server ends a snapshot that is idle for a minute.
+        Any thread or task can use it, one at a time. Close it soon: while it is open, a server keeps old rows, and SQLite's log
+        grows. A server closes a snapshot that is idle for a minute.
 
         Raises:
             CatalogError: an in-memory SQLite database has no second connection.
@@ -117,25 +115,23 @@ class Catalog:
     ) -> Page:
         """Return the present templates that match every filter.
 
-        Filters ignore case, alike on every engine.
-
         Args:
-            tag: a tag, or several tags that a template must all have, in either language.
+            tag: a tag in Chinese or English, or several that a template must all have.
             type: a template type, such as BEGIN_END_FRAME.
             requirement: an input requirement, such as SINGLE_PERSON.
             images: a number of input images.
             resolution: a resolution with a price, such as 720p.
             ratio: a supported aspect ratio, such as 9:16.
-            min_price: minimum price in credits: at `resolution` if given, otherwise the lowest price of the template.
-            max_price: maximum price in credits: at `resolution` if given, otherwise the lowest price of the template.
-            search: words, or parts of words, that must all be in a title, a tag or the id; `cafe` finds `Café`.
-            sort: `id`; `newest`: by release, newest first; `price`: lowest first, at `resolution` if given; `name`: by the
-                English title, or the Chinese one if it is missing. Text is ordered by code point; missing values are last.
+            min_price: minimum price in credits, at `resolution` if given, otherwise at the cheapest resolution.
+            max_price: maximum price, likewise.
+            search: words or parts of words. Each must occur in a title, a tag or the id.
+            sort: `id`; `newest`, by release; `price`, lowest first, at `resolution` if given; `name`, by English title, or by
+                Chinese title if there is no English one. Missing values are last.
             limit: maximum number of templates.
-            after: `after` of the previous page, to continue; in the order of ids, an id is accepted too.
+            after: `after` of the previous page; with `sort="id"` also an id.
 
         Raises:
-            ValueError: an invalid argument, such as an `after` of another order.
+            ValueError: an invalid argument, such as an `after` from another sort order.
         """
         wanted = make_selection(
             tag=tag, type=type, requirement=requirement, images=images, resolution=resolution, ratio=ratio,
@@ -160,14 +156,13 @@ class Catalog:
         return catalog_reader.count(self._source, _filters(filters), after_run=self._after_run)
 
     def facets(self, **filters: Any) -> dict[str, dict[str | int, int]]:
-        """Return the number of matching templates for each value of each filter.
+        """Return, for each filter, its values among the matching templates with the number of templates, most frequent first.
+
+        The filters are `tag`, `type`, `requirement`, `images`, `resolution` and `ratio`. A tag has its English name, or its
+        Chinese one if it has no English name.
 
         Args:
             filters: the arguments of `count`.
-
-        Returns:
-            `tag`, `type`, `requirement`, `images`, `resolution` and `ratio`, each with its values and their counts, the most
-            frequent first. A tag is named in English, in Chinese if it has no English name.
 
         Raises:
             ValueError: as `templates`.
@@ -176,12 +171,12 @@ class Catalog:
         return count_values(each.document for each in found)
 
     def tags(self) -> tuple[TagCount, ...]:
-        """Return the tags of the present templates, each with its number of templates, like `template-sync tags`."""
+        """Return the tags of the present templates, most frequent first, like `template-sync tags`."""
         self._require_present("tags")
         return tuple(TagCount(**row) for row in tag_counts(self._source))
 
     def types(self) -> tuple[TypeCount, ...]:
-        """Return the types of the present templates, each with its number of templates, like `template-sync types`."""
+        """Return the types of the present templates, most frequent first, like `template-sync types`."""
         self._require_present("types")
         return tuple(TypeCount(**row) for row in type_counts(self._source))
 
@@ -194,7 +189,7 @@ class Catalog:
         return template_of(catalog_reader.find_template(self._source, check_id(template_id), after_run=self._after_run))
 
     def prices(self, template_id: str) -> tuple[Price, ...]:
-        """Return the prices of a template, in the order of the catalog; for a removed template its last prices.
+        """Return the prices of a template; for a removed template its last prices.
 
         Raises:
             UnknownTemplate: the id was never in the catalog.
@@ -202,7 +197,7 @@ class Catalog:
         return self.template(template_id).prices
 
     def price_history(self, template_id: str) -> tuple[PricePeriod, ...]:
-        """Return every price of a template with its period of validity, oldest first.
+        """Return every price that a template had, with its period of validity, oldest first.
 
         Raises:
             UnknownTemplate: the id was never in the catalog.
@@ -210,9 +205,7 @@ class Catalog:
         return tuple(periods(self._source, check_id(template_id), after_run=self._after_run))
 
     def form(self, template_id: str) -> Form:
-        """Return the form of a template's generation request: its `schema`, `example()`, `validate(input)` and `hash`.
-
-        For a removed template it is the last form, which the API no longer accepts: its schema has `deprecated: true`.
+        """Return the form of a template's generation request; for a removed template the last one.
 
         Raises:
             UnknownTemplate: the id was never in the catalog.
@@ -231,7 +224,8 @@ class Catalog:
             limit: maximum number of changes; the oldest are returned.
 
         Raises:
-            CursorLost: the cursor is not part of this feed; the error has the reason and the cursor to restart from.
+            CursorLost: the cursor is not part of this feed.
+            TryLater: the cursor is ahead of this standby server.
             ValueError: an invalid cursor or limit.
         """
         since, limit = check_position(since), check_count("limit", limit)
@@ -244,7 +238,7 @@ class Catalog:
     def follow(
         self, since: str | int | None = None, *, every: float = 2.0, sleep: Callable[[float], object] = time.sleep
     ) -> Iterator[Change]:
-        """Yield changes as they are recorded, each once, in order, without end. No transaction stays open between them.
+        """Yield each change once, in order, as it is recorded. The iteration does not end.
 
         Args:
             since: start after this cursor or `seq`; None: only future changes.
@@ -252,9 +246,9 @@ class Catalog:
             sleep: called with the seconds to wait; an exception from it ends the iteration.
 
         Raises:
-            CursorLost: at a poll, if the feed was replaced, for example by a restored backup.
+            CursorLost: as `changes`, at any poll, for example after a backup was restored.
             ValueError: an invalid cursor.
-            CatalogError: called on the past or on a snapshot, which do not change.
+            CatalogError: called on a past catalog or a snapshot.
         """
         self._require_present("follow")
         if self._snapshot is not None:
@@ -272,30 +266,28 @@ class Catalog:
                 sleep(every)
 
     def as_of(self, when: int | datetime) -> Catalog:
-        """Return the catalog at a point in time: its templates, prices, forms, and the feed up to then.
+        """Return the catalog as it was: its templates, prices and forms, and the feed up to then.
 
-        The catalog of a run is valid from the instant at which the run finished, inclusive, until the next applied run
-        finishes.
-        A past catalog can show a newer order of a list or a newer signature in a URL, because these differences overwrite
-        the stored version.
+        The changes of a run are visible from the instant at which it finished. The order of a list and the query string of a URL
+        can be newer, because the database keeps only their last values.
 
         Args:
             when: the number of a run, for the catalog after it; or an aware datetime.
 
         Raises:
             UnknownRun: there is no such run.
-            NoSuchPast: the time is before the first run or in the future.
-            Pruned: the history of that time was deleted.
+            NoSuchPast: the time is before the first run or in the future, or the run has not ended.
+            Pruned: `template-sync prune` deleted the history of that time.
             ValueError: a datetime without a time zone, or another type.
         """
         return self._copy(self._snapshot, run_of(self._source, check_moment(when), self._clock()))
 
     def diff(self, before: int | datetime, after: int | datetime) -> tuple[Change, ...]:
-        """Return the net changes between two points in time, ordered by kind and id.
+        """Return the net changes between two points in time, ordered by kind and id: the differences between the two catalogs.
 
         Args:
-            before: a run or an aware datetime, as for `as_of`.
-            after: a run or an aware datetime, as for `as_of`.
+            before: a run or an aware datetime.
+            after: a run or an aware datetime.
 
         Raises:
             CatalogError: as `as_of`.
@@ -313,11 +305,7 @@ class Catalog:
         )  # fmt: skip
 
     def status(self) -> CatalogStatus:
-        """Return the age of the copy and the position of its feed.
-
-        Raises:
-            CatalogError: called on the past.
-        """
+        """Return how old the data is, and the first and last position of the feed."""
         self._require_present("status")
         found = status.overview(self._source)
         ended = found.last_success.finished_at if found.last_success else None
@@ -335,12 +323,11 @@ class Catalog:
         )
 
     def ensure_fresh(self, template_id: str, max_age: timedelta | float, *, wait: timedelta | float = 30.0) -> Template:
-        """Return a template that was verified within `max_age`; otherwise fetch it now and record its changes.
+        """Return a template that was verified within `max_age`; if it was not, fetch it and record its changes.
 
-        The time of verification is the latest of three: the last successful run, if its walk served the template; the last
-        change of the template; and its last refresh by any process. Concurrent callers share one request: they wait until the
-        run or refresh that is active ends. This is the only call that writes to the database and needs the API key. It reads
-        CRUN_API_KEY and the settings like `template-sync refresh`.
+        A refresh, a successful run, and a run that records a change of the template verify it, at the time at which they start.
+        Concurrent callers share one request: they wait for the active run or refresh. This is the only call that writes to the
+        database and needs the API key. It reads CRUN_API_KEY and the other settings like `template-sync refresh`.
 
         Args:
             template_id: its id; an unknown one is fetched.
@@ -348,13 +335,14 @@ class Catalog:
             wait: maximum wait for an active run or refresh, a timedelta or seconds.
 
         Raises:
-            UnknownTemplate: the API did not find it. If it is stored, the next run decides whether it is removed.
-            ConfigurationError: there is no key.
-            LeaseBusy: another run, or refreshes of other callers, took longer than `wait`; nothing is recorded.
+            UnknownTemplate: the API does not find it. A stored template stays present until a run removes it; a removed one is
+                returned.
+            ConfigurationError: there is no key, or a setting is invalid.
+            LeaseBusy: another run, or refreshes of other callers, took longer than `wait`.
             TryLater: a temporary failure of the API.
             SyncError: any other error of `template-sync refresh`.
             ValueError: `max_age` or `wait` is negative or of another type.
-            CatalogError: called on the past, or on a snapshot, which would not show the result.
+            CatalogError: called on a past catalog or a snapshot.
         """
         self._require_present("ensure_fresh")
         if self._snapshot is not None:

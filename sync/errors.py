@@ -10,11 +10,11 @@ from typing import ClassVar
 
 
 class SyncError(Exception):
-    """The base class of all errors. An error of exactly this class, not of a subclass, is unexpected: a bug.
+    """The base class of all errors. An error of this class itself, not of a subclass, is a bug.
 
     Attributes:
-        hint: one sentence with the next action; empty if none is needed.
-        code: the value of `sync_runs.error_code`: the code of the API, or a word.
+        hint: what to do, in one sentence; empty if nothing needs to be done.
+        code: the code of the API, or a word; as in the column `error_code` of `sync_runs`.
     """
 
     exit_code: ClassVar[int] = 1
@@ -38,11 +38,11 @@ class UsageError(SyncError, code="usage", exit_code=2):
 
 
 class CatalogError(UsageError, code="catalog"):
-    """The catalog cannot answer this valid call: unknown template, lost cursor, deleted past. Base class of these errors."""
+    """The base class of errors of valid calls that the catalog cannot answer."""
 
 
 class UnknownTemplate(CatalogError, LookupError, code="unknown-template"):
-    """No template with this id is known: it was never stored, or not by the requested time; or `ensure_fresh` did not find it.
+    """The database has no template with this id, or had none at the requested time; or the API does not find it.
 
     Attributes:
         template_id: the requested id.
@@ -58,22 +58,22 @@ class UnknownRun(CatalogError, LookupError, code="unknown-run"):
 
 
 class NoSuchPast(CatalogError, code="no-such-past"):
-    """There is no catalog of that time: it is before the first run, or in the future."""
+    """There is no catalog of that time: it is before the first run or in the future, or the run has not ended."""
 
 
 class Pruned(NoSuchPast, code="pruned"):
-    """The history of that time was deleted."""
+    """`template-sync prune` deleted the history of that time."""
 
 
 class CursorLost(CatalogError, code="cursor-lost", exit_code=65):
-    """A cursor is not part of the current feed, so continuing from it would make a copy wrong.
+    """The cursor is not part of this feed, so a copy that continued from it would be wrong.
 
     Attributes:
         reason: `other-feed`, `pruned`, `ahead` or `diverged`.
-        oldest_seq: oldest retained change.
-        last_seq: newest change.
-        cursor: end of the feed when the error was raised; None: unknown. Read the current catalog, then continue from this
-            cursor; changes that were recorded in between are returned again.
+        oldest_seq: `seq` of the oldest change in the feed.
+        last_seq: `seq` of the newest change in the feed.
+        cursor: end of the feed; None if unknown. Read the current catalog, then continue from this cursor. Changes that were
+            recorded before you read the catalog are returned again.
     """
 
     def __init__(self, message: str, *, reason: str, oldest_seq: int, last_seq: int, cursor: str | None) -> None:
@@ -106,7 +106,7 @@ class DatabaseConflict(DatabaseError, code="conflict", exit_code=75):
 
 
 class SchemaError(DatabaseError, code="schema", retry=False):
-    """The tables are not those that this version needs."""
+    """The tables are not those that this version needs; `template-sync db upgrade` upgrades older ones."""
 
 
 class SchemaAhead(SchemaError):
@@ -114,7 +114,7 @@ class SchemaAhead(SchemaError):
 
 
 class TryLater(SyncError, code="try-later", exit_code=75, retry=True):
-    """A temporary failure: retry the same call later."""
+    """A temporary failure: retry later."""
 
 
 class Unreachable(TryLater, code="unreachable"):
@@ -144,10 +144,10 @@ class DeadlineExceeded(TryLater, code="deadline"):
 
 
 class LeaseBusy(TryLater, code="lease-busy"):
-    """Another run holds the lease.
+    """Another run is active. It holds the lease, a lock that expires.
 
     Attributes:
-        run_id: ID of the row that records the attempt as skipped; None if nothing was recorded.
+        run_id: the skipped attempt's row in `sync_runs`; None if nothing was recorded.
     """
 
     def __init__(self, message: str, *, hint: str = "", run_id: int | None = None) -> None:
@@ -200,7 +200,7 @@ class AccessDenied(SyncError, code="refused", exit_code=77):
 
 
 class ConfigurationError(SyncError, code="configuration", exit_code=78):
-    """Invalid settings; raised before any I/O.
+    """Invalid settings.
 
     Attributes:
         problems: one line per error, with the name of the variable.
@@ -223,7 +223,7 @@ class OtherOrigin(ConfigurationError, code="other-origin"):
 
 
 class MissingExtra(ConfigurationError, code="missing-extra"):
-    """A library of an extra is needed and not installed."""
+    """A library that this call needs is not installed; the message names the extra to install."""
 
     def __init__(self, what: str, library: str, extra: str) -> None:
         super().__init__([f"{what} needs {library}, which is not installed."])

@@ -56,16 +56,18 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
     catalog.ensure_fresh("540184647", max_age=60).prices
 ```
 
-Reading needs no API key, no network except the database connection, and no privilege except SELECT: a read-only role or a
-hot standby suffices. The import loads SQLAlchemy, but not httpx, APScheduler or Alembic. Everything is typed. Values are
-immutable, and can be compared, hashed, pickled and copied. An invalid argument raises `ValueError` at the call; a valid
-call that the catalog cannot answer raises `CatalogError`.
+Reading needs no API key, and no privilege except SELECT: a read-only role or a hot standby suffices. The import loads
+SQLAlchemy, but not httpx, APScheduler or Alembic. Values are typed and immutable; they can be compared, hashed, pickled and
+copied. An invalid argument raises `ValueError`. A valid call that the catalog cannot answer raises `CatalogError`.
 
-- **The past** has the same methods, except `follow`, `status` and `ensure_fresh`, which raise `CatalogError`: `as_of` returns a
-  `Catalog`, or raises an error if that time is unknown.
-- **Case** is ignored in filters, by Unicode case folding, alike on every engine: `STRASSE` finds `straße`. A search also ignores
-  accents: `cafe` finds `Café`. **Orders** are by code point.
-- **Lists are complete**: `templates()` returns all matches from one transaction. `limit` and `after` divide them into pages.
+- **Terms**: A *run* fetches the whole catalog and records the changes; a *refresh* does this for one template. A template is
+  *present* until a run removes it; the database keeps removed templates. The *feed* is the numbered list of all changes; a
+  *cursor* is a position in it.
+- **The past**: `as_of` returns a `Catalog`, too. Its methods `tags`, `types`, `follow`, `status` and `ensure_fresh` raise
+  `CatalogError`.
+- **Text**: Filters ignore case: `STRASSE` finds `straße`. A search also ignores accents: `cafe` finds `Café`. Text is sorted by
+  code point.
+- **Pages**: `templates()` returns all matches, unless `limit` is given. `after` continues with the next page.
 """
 
 

@@ -22,7 +22,7 @@ DOCUMENT_KEYS = (*dict.fromkeys(field.column for field in FIELDS), "extra")
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag in both languages; `name_en` is None if the endpoint serves no English list."""
+    """A tag in Chinese and in English; `name_en` is None if the API has no English name."""
 
     name: str
     name_en: str | None
@@ -30,7 +30,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """The price of one generation at a resolution, in Crun credits."""
+    """The price of one generation at one resolution, in Crun credits."""
 
     resolution: str
     credit: Decimal

@@ -30,11 +30,11 @@ DOCUMENTED_RESOLUTION = "720p"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form of one template.
+    """The form of a template's generation request: which input the API accepts.
 
     Attributes:
-        document: the stored document of the template.
-        removed_at: the time at which the template was removed, in ISO 8601; None while it is present.
+        document: the template as the database stores it.
+        removed_at: when the template was removed, in ISO 8601; None while it is present.
     """
 
     document: Document
@@ -42,9 +42,9 @@ class Form:
 
     @property
     def schema(self) -> dict[str, Any]:
-        """Return the form as a closed JSON Schema (2020-12), a new object for each call.
+        """Return the JSON Schema (2020-12) of the input, a new object for each call.
 
-        The schema of a removed template has `deprecated: true`, and a `$comment` with the time.
+        For a removed template, which the API no longer accepts, it has `deprecated: true`, and a `$comment` with the time.
         """
         gone = {"deprecated": True, "$comment": f"This template was removed at {self.removed_at}."} if self.removed_at else {}
         return {**self._present, **gone}
@@ -83,7 +83,7 @@ class Form:
         """Return a valid input with placeholders as image URLs.
 
         Args:
-            resolution: a resolution with a price; None: the cheapest.
+            resolution: a resolution with a price; None: the cheapest one.
 
         Raises:
             ValueError: the template has no price at this resolution.
@@ -99,7 +99,7 @@ class Form:
         }
 
     def validate(self, input: Any) -> list[Problem]:  # noqa: A002 - the request calls it so
-        """Return the errors of an input, in the order of the fields; an empty list if it is valid.
+        """Return the errors of an input, in the order of the fields; an empty list for a valid input.
 
         Args:
             input: a JSON value, as `json.loads` returns it.
@@ -112,14 +112,14 @@ class Form:
         return problems(self.schema, input)
 
     def request(self, input: Mapping[str, Any], *, base_url: str = API_ORIGIN) -> dict[str, Any]:  # noqa: A002 - its name in the API
-        """Write the request for a generation task with this input, as `form ID --request --json` prints it. It is not sent.
+        """Return the generation request with this input, as `form ID --request --json` prints it. Nothing is sent.
+
+        The keys are `method`, `url`, `headers` (with a placeholder for the key), `body`, `credit` (the price; None if unknown)
+        and `notes`.
 
         Args:
-            input: the input. It is not checked here; `validate` checks it.
+            input: the input; it is not validated.
             base_url: the origin of the API.
-
-        Returns:
-            `method`, `url`, `headers` (the key is a placeholder), `body`, `credit` (what it spends; None if unknown) and `notes`.
         """
         return job_request(self, base_url, input=input)
 
@@ -127,7 +127,7 @@ class Form:
     def hash(self) -> str:
         """Return the hash of the schema: SHA-256, in hexadecimal, of its JSON with sorted keys, without spaces, in UTF-8.
 
-        `deprecated` and `$comment` are not hashed, so a removal does not change it.
+        The hash ignores `deprecated` and `$comment`, so a removal does not change it.
         """
         return plain_hash(self._present)
 

@@ -30,7 +30,7 @@ class Problem:
     Attributes:
         field: the field, such as `img_urls`; empty for the input itself.
         path: the path, such as `img_urls[1]`; empty for the input itself.
-        message: the rule and the value, escaped and truncated.
+        message: what is expected and what was given.
     """
 
     field: str

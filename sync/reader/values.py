@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """One template. Times are in UTC; None means that the catalog served null or no value.
+    """One template. Times are in UTC. None means that the API has no value.
 
     Attributes:
         template_id: its id.
@@ -42,21 +42,21 @@ class Template:
         preview_video_url: URL of its preview video.
         duration_ms: duration in milliseconds.
         template_type: such as BEGIN_END_FRAME.
-        input_requirement: requirement for its images, such as SINGLE_PERSON.
-        input_num: number of images it needs.
-        released_at: when the catalog released it.
-        tags: in the order of the catalog.
-        prices: in the order of the catalog.
-        aspect_ratios: in the order of the catalog.
-        extra: fields that this version does not know, by their names, read-only.
+        input_requirement: requirement for the input images, such as SINGLE_PERSON.
+        input_num: number of input images.
+        released_at: when Crun released it.
+        tags: in the order of the API.
+        prices: in the order of the API.
+        aspect_ratios: the supported ones, in the order of the API.
+        extra: read-only; fields of the API that this version does not know, by name.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when this database last saw a change. In a past catalog, the last change up to that time; if the run of that
-            change was pruned, and the template changed again after that time, the value is `first_seen_at` instead.
+        changed_at: when its last change was recorded. In a past catalog: the last one up to that time, or sometimes
+            `first_seen_at`, if that change was pruned.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
-        changed_run_id: the run that last saw a change.
-        removed_run_id: the run that removed it.
+        changed_run_id: the run that recorded its last change.
+        removed_run_id: the run that removed it; None while it is present.
     """
 
     template_id: str
@@ -103,7 +103,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricePeriod:
-    """A price of a template, valid from `valid_from` until `valid_until`, exclusive; `valid_until` is None while it is valid."""
+    """A price of a template, and when it was valid. `valid_until` is exclusive, and None for a current price."""
 
     template_id: str
     resolution: str
@@ -114,7 +114,7 @@ class PricePeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagCount:
-    """A tag in both languages, and the number of present templates that have it."""
+    """A tag, and the number of present templates that have it."""
 
     name: str
     name_en: str | None
@@ -123,7 +123,7 @@ class TagCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypeCount:
-    """A template type, and the number of present templates of this type; None stands for templates without a type."""
+    """A template type, None for templates without one, and the number of present templates of this type."""
 
     type: str | None
     templates: int
@@ -134,11 +134,11 @@ class FieldChange:
     """The change of one field.
 
     Attributes:
-        field: field name; for a price `consume_items.720p`, for an unknown field `extra.Name`.
+        field: an attribute of `Template`. For a price: `consume_items.720p`; for a field in `extra`: `extra.Name`.
         old: value before, as in the JSON of the feed, but read-only: lists are tuples.
-        new: value after, in the same form as `old`.
-        absent: for an unknown field, in changes recorded by version 0.1.0: the side (`old` or `new`) on which the field did not
-            exist at all, as opposed to being null.
+        new: value after, likewise.
+        absent: only in changes that version 0.1.0 recorded for a field in `extra`: `old` or `new`, the side on which the field
+            was missing, not null.
     """
 
     field: str
@@ -160,22 +160,21 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the feed, or a net change between two runs.
+    """One change of the feed, or a net change of `diff`. Then `seq`, `cursor`, `run_id` and `at` are those of the later catalog.
 
     Attributes:
-        seq: number in the feed, without gaps. For a net change: the last number of the feed after the later run.
-        cursor: position after this change, from which `changes` and `follow` continue. For a net change: the end of the feed
-            after the later run.
-        run_id: the run that recorded the change. For a net change: the later run.
+        seq: number in the feed, without gaps.
+        cursor: position after this change; `changes` and `follow` continue from it.
+        run_id: the run that recorded the change.
         at: when that run ended.
         kind: `added`, `changed` or `removed`.
         template_id: id of the template.
-        fields: the changed fields, if the kind is `changed`.
-        prices: the prices that changed, appeared or disappeared.
-        breaking: reasons why the change breaks callers; empty if it does not.
-        evidence: what confirmed a removal: `lookup` (its look-up said not found), `walks` (two walks and a sample of look-ups) or
-            `accepted` (an operator accepted it); None otherwise, and for a net change.
-        template: the template after the change; of a removal, before it.
+        fields: the changed fields; empty unless `kind` is `changed`.
+        prices: the changed prices, each with `resolution`, `old` and `new`; None means no price.
+        breaking: reasons why requests that were valid may now fail; see docs/json.md. Empty if there are none.
+        evidence: for a removal, what confirmed it: `lookup` (the API did not find the id), `walks` (two fetches of the whole
+            catalog and a sample of look-ups) or `accepted` (an operator accepted it). None otherwise, and for a net change.
+        template: the template after the change; for a removal, before it.
     """
 
     seq: int
@@ -214,19 +213,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStatus:
-    """How fresh the copy is, and the bounds of its feed.
+    """How old the data is, and the first and last position of the feed.
 
     Attributes:
         present: number of present templates.
-        held: number of held removals.
+        held: number of missing templates that are kept, because too many are missing at once.
         unconfirmed: number of missing templates that are kept, because their removal is not confirmed.
-        last_success_at: when the last successful run that walked the catalog ended; None if there is none.
+        last_success_at: when the last successful run ended, refreshes not counted; None if there is none.
         last_success_age: the time since then.
-        last_change_at: when a template last changed; None if none ever did.
-        oldest_seq: the oldest change in the feed.
-        last_seq: the newest change in the feed.
-        feed_epoch: identifies this feed; another database has another one.
-        cursor: the end of the feed. Read the catalog in the same `snapshot()`, and continue from this cursor.
+        last_change_at: when the last change was recorded; None if there is none.
+        oldest_seq: `seq` of the oldest change in the feed.
+        last_seq: `seq` of the newest change in the feed.
+        feed_epoch: id of the feed; a new database has a new one.
+        cursor: the end of the feed. To continue from it, read the catalog in the same `snapshot()`.
     """
 
     present: int
@@ -242,10 +241,10 @@ class CatalogStatus:
 
 
 class Page(tuple[Template, ...]):  # noqa: SLOT001 - a subclass of tuple cannot have slots
-    """The selected templates, as a tuple with the position from which the next page continues.
+    """A tuple of templates.
 
     Attributes:
-        after: value of `after` for the next page in the same order; None if there are no more templates.
+        after: the argument `after` for the next page; None if this is the last one.
     """
 
     after: str | None

@@ -29,7 +29,9 @@ def files_in_use(database_url: str, named: Mapping[str, str]) -> list[tuple[str,
     found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", database_url, re.IGNORECASE)
     if found is None:
         return used
-    database = unquote(found[1].removeprefix("file:")) if found[1].startswith("file:") else found[1]
+    database = unquote(found[1])  # as SQLAlchemy reads it; SQLite itself decodes the rest of a `file:` name again
+    if database.startswith("file:"):
+        database = unquote(database.removeprefix("file:"))
     used.append(("the database", database))
     # SQLite places side files beside the file that a link leads to.
     names = {database, _real(database)}

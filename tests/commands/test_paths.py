@@ -74,6 +74,18 @@ def test_side_files_belong_to_the_file_that_a_link_leads_to(settings: dict[str, 
         assert template_sync("db", "backup", path, folder=tmp_path, variables=linked).code == 2
 
 
+@pytest.mark.parametrize("url", ["sqlite:///%74emplates%2Edb", "sqlite:///file:%2574emplates.db?uri=true"])
+def test_a_database_whose_name_is_percent_encoded_is_recognised(url: str, settings: dict[str, str], tmp_path: Path) -> None:
+    encoded, before = {**settings, "DATABASE_URL": url}, contents(tmp_path)
+    for path in ("templates.db", "templates.db-wal"):
+        refused = template_sync("run", folder=tmp_path, variables={**encoded, "SYNC_METRICS_FILE": path})
+        assert (refused.code, IN_USE[path] in refused.err) == (78, True), refused
+        for words in ("db backup", "run --record"):
+            refused = template_sync(*words.split(), path, folder=tmp_path, variables=encoded)
+            assert (refused.code, IN_USE[path] in refused.err) == (2, True), refused
+    assert contents(tmp_path) == before
+
+
 def test_the_metrics_file_is_no_target_of_a_backup(settings: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "sync.prom").touch()
     refused = template_sync(

@@ -115,9 +115,9 @@ REASONS: Mapping[str, str] = {
     "removed": "the template is gone",
     "more-images": "it takes more images than before",
     "fewer-images": "it takes fewer images than before",
-    "images-stated": "the template now states its number of images; before the change it stated none",
-    "resolution-gone": "a resolution has no price any more; the reason continues with a colon and the resolution",
-    "ratio-gone": "an aspect ratio is no longer supported; the reason continues with a colon and the ratio",
+    "images-stated": "it takes a certain number of images; before, the number was not stated",
+    "resolution-gone": "a resolution, named after the colon, has no price any more",
+    "ratio-gone": "an aspect ratio, named after the colon, is no longer supported",
     "type": "the template type changed, so the same images give another kind of video",
     "requirement": "the input requirement changed: the images must have other contents",
 }

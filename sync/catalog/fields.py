@@ -46,16 +46,16 @@ class Field(NamedTuple):
 
 FIELDS = (
     Field("TemplateId", "template_id", Kind.STRING, 255, "the template's id: the catalog's key"),
-    Field("MediaId", "media_id", Kind.STRING, 255, "the id of the vendor's media, decimal digits in a string"),
-    Field("ServiceId", "service_id", Kind.STRING, 255, "the id of the vendor's service, decimal digits in a string"),
+    Field("MediaId", "media_id", Kind.STRING, 255, "the id of the vendor's media, decimal digits"),
+    Field("ServiceId", "service_id", Kind.STRING, 255, "the id of the vendor's service, decimal digits"),
     Field("Title", "title", Kind.STRING, 2000, "the title in Chinese"),
     Field("Title_en", "title_en", Kind.STRING, 2000, "the title in English"),
     Field("Cover", "cover_url", Kind.STRING, 8000, "the URL of the cover picture"),
     Field("CoverAspectRatio", "cover_aspect_ratio", Kind.STRING, 64, "the cover's aspect ratio, such as 9:16"),
     Field("PreviewVideo", "preview_video_url", Kind.STRING, 8000, "the URL of the preview video"),
     Field("Duration", "duration_ms", Kind.INTEGER, 10**12, "the video's duration in milliseconds"),
-    Field("TemplateType", "template_type", Kind.STRING, 255, "an open enumeration, such as BEGIN_END_FRAME"),
-    Field("InputRequirement", "input_requirement", Kind.STRING, 2000, "an open enumeration, such as SINGLE_PERSON"),
+    Field("TemplateType", "template_type", Kind.STRING, 255, "the type, such as BEGIN_END_FRAME; new ones may appear"),
+    Field("InputRequirement", "input_requirement", Kind.STRING, 2000, "the requirement for the images, such as SINGLE_PERSON"),
     Field("InputNum", "input_num", Kind.INTEGER, 10**6, "the number of input images"),
     # The bound is the end of the year 9999, the last one that every database can store.
     Field("ReleaseOnlineTime", "released_at", Kind.INSTANT, 253_402_300_799, "when the template was released"),

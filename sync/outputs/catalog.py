@@ -45,17 +45,22 @@ ChangedAt = Annotated[Time, doc("time of the last change that this database reco
 RemovedAt = Annotated[Time | None, doc("time of removal; null while the template is present")]
 FormHash = Annotated[str, doc("hash of the template's form; not in the view `change_feed` and not in CSV")]
 Resolution = Annotated[str, doc("resolution, such as `720p`", "720p")]
+Present = Annotated[int, doc("present templates")]
+Held = Annotated[int, doc("missing templates that are kept, because too many are missing at once")]
+Unconfirmed = Annotated[int, doc("missing templates that are kept, because their removal is not confirmed")]
+OldestSeq = Annotated[int, doc("`seq` of the oldest change in the feed")]
+LastSeq = Annotated[int, doc("`seq` of the newest change in the feed")]
 
 
 class Price(Struct):
-    """The price of one generation at a resolution."""
+    """The price of one generation at one resolution."""
 
     resolution: Resolution
     credit: Annotated[float, doc("Crun credits; at most 15 significant digits")]
 
 
 class Tag(Struct):
-    """A tag in both languages."""
+    """A tag in Chinese and in English."""
 
     name: Annotated[str, doc("name in Chinese")]
     name_en: Annotated[str | None, doc("name in English; null if the catalog has none")]
@@ -80,7 +85,7 @@ def catalog_fields(*columns: str) -> list[tuple[str, Any]]:
     ]
 
 
-_EXTRA = Annotated[OpenObject, doc("fields of the endpoint that this version does not know, under their original names")]
+_EXTRA = Annotated[OpenObject, doc("fields of the API that this version does not know, under their original names")]
 CatalogFields: Any = defstruct(
     "CatalogFields",
     [*catalog_fields(*DOCUMENT_KEYS[:-1]), ("extra", _EXTRA)],
@@ -108,7 +113,7 @@ class FieldChange(Struct):
     """The change of one field."""
 
     field: Annotated[
-        str, doc("field name; for a price `consume_items.720p`, for an unknown field `extra.Name`", "title", "consume_items.720p")
+        str, doc("key of the template, such as `title`, `consume_items.720p` or `extra.Name`", "title", "consume_items.720p")
     ]
     old: Annotated[Anything, doc("value before the change")]
     new: Annotated[Anything, doc("value after the change")]
@@ -119,8 +124,8 @@ class FieldChange(Struct):
             str,
             one_of("old", "new"),
             doc(
-                "for an unknown field, in changes recorded by version 0.1.0: the side (`old` or `new`) on which the field did "
-                "not exist at all, as opposed to being null"
+                "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field was missing, "
+                "not null"
             ),
         ]
         | UnsetType
@@ -140,23 +145,23 @@ Fields = Annotated[list[FieldChange], doc("for `changed`: the changed fields; ot
 Evidence = Annotated[
     Annotated[str, one_of("lookup", "walks", "accepted")] | None,
     doc(
-        "for `removed`, what confirmed it: `lookup`, its look-up said not found; `walks`, two walks and a sample of look-ups; "
-        "`accepted`, an operator accepted it. Otherwise null"
+        "what confirmed a removal: `lookup` (the API did not find the ID), `walks` (two walks and a sample of look-ups) or "
+        "`accepted` (an operator); otherwise null"
     ),
 ]
 Breaking = Annotated[
     list[Annotated[str, doc("reason; details follow the first colon", "removed", "resolution-gone:720p")]],
-    doc("reasons why the change breaks callers; empty if it does not"),
+    doc("reasons why requests that were valid may now fail; empty if there are none"),
 ]
 Document = Annotated[Template | None, doc("the template after the change; null for `removed`")]
 Before = Annotated[Template | None, doc("for `removed`: the last version of the template; otherwise null")]
-Seq = Annotated[int, doc("sequence number in the change feed, without gaps")]
+Seq = Annotated[int, doc("sequence number in the feed, without gaps")]
 ChangeRun = Annotated[int, doc("ID of the run that recorded the change")]
 ChangeTime = Annotated[Time, doc("time at which that run finished")]
 
 
 class Change(Struct):
-    """One change of the change feed."""
+    """One change of the feed."""
 
     seq: Seq
     run_id: ChangeRun
@@ -167,13 +172,13 @@ class Change(Struct):
     evidence: Evidence
     prices: Annotated[list[PriceMove], doc("the changed prices")]
     breaking: Breaking
-    cursor: Annotated[str, doc("cursor of the feed up to and including this change")]
+    cursor: Annotated[str, doc("position in the feed after this change")]
     document: Document
     before: Before
 
 
 class RunChange(Struct):
-    """One change of a run, as `run` and `refresh` print it; the feed numbers it afterwards."""
+    """One change of a run. The feed numbers it later, so it has no `seq` and no `cursor`."""
 
     kind: Kind
     template_id: TemplateId
@@ -184,49 +189,46 @@ class RunChange(Struct):
 
 
 class NetChange(Struct):
-    """One difference between the catalogs of two moments."""
+    """One difference between the catalogs at two points in time."""
 
     kind: Kind
     template_id: TemplateId
     fields: Fields
     document: Document
-    before: Annotated[Template, doc("the template before the change; only for `removed`")] | UnsetType = UNSET
+    before: Annotated[Template, doc("only for `removed`: the last version of the template")] | UnsetType = UNSET
 
 
 class Run(Struct):
-    """One synchronisation run: a row of the table `sync_runs`, with `seconds`."""
+    """One run or refresh: a row of the table `sync_runs`, with its duration."""
 
-    run_id: Annotated[int | None, doc("run ID; null for a dry run and for an attempt that recorded nothing")]
+    run_id: Annotated[int | None, doc("run ID; null if nothing was recorded, as for a dry run")]
     trigger: Annotated[str, one_of("run", "daemon", "demo", "refresh", "dry-run"), doc("what started the run")]
     status: Annotated[str, one_of(*map(str, Status)), doc("status of the run")]
     started_at: Annotated[Time, doc("start time")]
     finished_at: Annotated[Time | None, doc("end time; null while the run is active")]
-    catalog_total: Annotated[int | None, doc("number of templates that the catalog reports; null if it reports none")]
-    pages: Annotated[int, doc("number of pages fetched")]
-    requests: Annotated[int, doc("number of requests")]
-    retries: Annotated[int, doc("of these, retries")]
-    bytes: Annotated[int, doc("number of bytes received, as transferred")]
-    seen: Annotated[int, doc("number of templates served")]
-    added: Annotated[int, doc("number of templates added")]
-    removed: Annotated[int, doc("number of templates removed")]
-    changed: Annotated[int, doc("number of templates changed")]
-    unchanged: Annotated[int, doc("number of templates unchanged")]
-    rejected: Annotated[int, doc("number of records rejected")]
-    held: Annotated[int, doc("number of removals held")]
-    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because their removal is not confirmed")]
+    catalog_total: Annotated[int | None, doc("number of templates that the API reports; null if it reports no number")]
+    pages: Annotated[int, doc("pages fetched")]
+    requests: Annotated[int, doc("requests, including retries")]
+    retries: Annotated[int, doc("retries")]
+    bytes: Annotated[int, doc("bytes received, before decompression")]
+    seen: Annotated[int, doc("templates received")]
+    added: Annotated[int, doc("added templates")]
+    removed: Annotated[int, doc("removed templates")]
+    changed: Annotated[int, doc("changed templates")]
+    unchanged: Annotated[int, doc("unchanged templates")]
+    rejected: Annotated[int, doc("rejected records")]
+    held: Held
+    unconfirmed: Unconfirmed
     fields_appeared: Annotated[
-        list[str], doc("unknown fields of the endpoint that a template gained; in the first run, all unknown fields")
+        list[str], doc("unknown fields of the API that a template gained; in the first run, all unknown fields")
     ]
     fields_vanished: Annotated[
-        list[str],
-        doc("fields that disappeared: an unknown field from a template, or a documented field from every record of the walk"),
+        list[str], doc("unknown fields that a template lost, and documented fields that every template lost")
     ]
-    error_code: Annotated[
-        str | None, doc("error code of this program or of the endpoint; null if there is nothing to report", "429")
-    ]
-    error: Annotated[str | None, doc("error message")]
+    error_code: Annotated[str | None, doc("error code of this program or of the API; null without an error", "429")]
+    error: Annotated[str | None, doc("error message; null without an error")]
     fence: Annotated[int | None, doc("fencing token of the lease; null if the run did not get the lease")]
-    holder: Annotated[str, doc("lease holder")]
+    holder: Annotated[str, doc("process that made the run")]
     version: Annotated[str | None, doc("version of the program that wrote the row; null for 0.1.0")]
-    template_id: Annotated[str | None, doc("template of a refresh; null for a run, which walks the catalog")]
+    template_id: Annotated[str | None, doc("template of a refresh; null for a run over the whole catalog")]
     seconds: Annotated[float | None, doc("duration in seconds; null while the run is active")]

@@ -6,24 +6,25 @@ from typing import Annotated
 
 from msgspec import UNSET, Struct, UnsetType, field
 
+from sync.outputs import catalog
 from sync.outputs.catalog import OpenObject, RemovedAt, Run, RunChange, Template, TemplateId, Time, doc, one_of
 
 
 class Outcome(Run):
     """One run, as it is printed when it finishes."""
 
-    hint: Annotated[str | None, doc("what to do about the error; null if there is no error, or if no action is needed")]
+    hint: Annotated[str | None, doc("what to do about the error; null if nothing needs to be done")]
     changes: Annotated[list[RunChange], doc("changes of the run")]
 
 
 class Evolution(Struct):
-    """IDs of the templates that the sample catalog changed between the two runs."""
+    """What the sample catalog changed between the two runs."""
 
     added: Annotated[list[str], doc("IDs of added templates")]
     removed: Annotated[list[str], doc("IDs of removed templates")]
-    repriced: Annotated[list[str], doc("IDs of templates with other prices")]
-    renamed: Annotated[list[str], doc("IDs of templates with another title")]
-    retagged: Annotated[list[str], doc("IDs of templates with other tags")]
+    repriced: Annotated[list[str], doc("IDs of templates with new prices")]
+    renamed: Annotated[list[str], doc("IDs of templates with a new title")]
+    retagged: Annotated[list[str], doc("IDs of templates with new tags")]
 
 
 class Demo(Struct):
@@ -37,11 +38,11 @@ class Demo(Struct):
 class SiteBuilt(Struct):
     """The result of building the gallery."""
 
-    written: Annotated[int, doc("number of files created or updated")]
-    deleted: Annotated[int, doc("number of files deleted")]
-    templates: Annotated[int, doc("number of templates shown")]
-    covers: Annotated[int, doc("number of local copies of covers")]
-    covers_missing: Annotated[int, doc("number of covers that could not be fetched")]
+    written: Annotated[int, doc("files created or updated")]
+    deleted: Annotated[int, doc("files deleted")]
+    templates: Annotated[int, doc("templates shown")]
+    covers: Annotated[int, doc("local copies of covers")]
+    covers_missing: Annotated[int, doc("covers that could not be fetched")]
 
 
 LeaseActive = Annotated[bool, doc("whether a run holds the lease")]
@@ -67,22 +68,29 @@ class Lease(Struct):
 
 
 class Standby(Struct):
-    """A standby or replica."""
+    """A standby or replica: a database server that repeats the transactions of another one."""
 
     newest_transaction_age_seconds: Annotated[
-        float | None,
-        doc("age of the newest replayed transaction, an upper bound of the lag; null if it is not reported"),
+        float | None, doc("age of the newest repeated transaction, an upper bound of the lag; null if it is unknown")
     ]
+
+
+Behind = Annotated[int | None, doc("changes in the feed after the position; null while there is no position")]
+Attempts = Annotated[int, doc("failed attempts to deliver the next message")]
+FailingSince = Annotated[Time | None, doc("time of the first of these attempts; null if there is none")]
+Paused = Annotated[
+    str | None, doc("why delivery is paused: `gone` (HTTP 410), or `lost:` and why the cursor is lost; null if it is not paused")
+]
 
 
 class EndpointPosition(Struct):
     """The delivery position of a webhook endpoint."""
 
     name: Annotated[str, doc("endpoint name")]
-    behind: Annotated[int | None, doc("number of undelivered changes in the feed")]
-    attempts: Annotated[int, doc("number of failed attempts for the next message")]
-    failing_since: Annotated[Time | None, doc("time of the first failed attempt; null if none failed")]
-    paused: Annotated[str | None, doc("why delivery is paused, `gone` or `lost:` and a reason; null if it is not")]
+    behind: Behind
+    attempts: Attempts
+    failing_since: FailingSince
+    paused: Paused
 
 
 class SiteState(Struct):
@@ -95,33 +103,33 @@ class SiteState(Struct):
 class Status(Struct):
     """The state of the database and of synchronisation."""
 
-    present: Annotated[int, doc("number of templates present")]
-    held: Annotated[int, doc("number of removals held")]
-    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because their removal is not confirmed")]
-    rejected: Annotated[int, doc("number of records that the last attempt rejected")]
-    last_attempt: Annotated[Run | None, doc("newest run; null if there is none")]
+    present: catalog.Present
+    held: catalog.Held
+    unconfirmed: catalog.Unconfirmed
+    rejected: Annotated[int, doc("records that the last attempt rejected")]
+    last_attempt: Annotated[Run | None, doc("newest run or refresh that was not skipped; null if there is none")]
     last_success: Annotated[Run | None, doc("newest successful run over the whole catalog; null if there is none")]
     last_attempt_age_seconds: Annotated[float | None, doc("seconds since the last attempt started")]
     last_success_age_seconds: Annotated[float | None, doc("seconds since the last success finished")]
     last_change_at: Annotated[Time | None, doc("time of the last change")]
     last_change_age_seconds: Annotated[float | None, doc("seconds since the last change")]
     next_run_at: Annotated[Time | None, doc("time of the daemon's next run; null if none is scheduled")]
-    stale: Annotated[bool, doc("whether the last success is older than `stale_after_seconds`")]
-    stale_after_seconds: Annotated[float, doc("age at which the catalog counts as stale")]
+    stale: Annotated[bool, doc("whether the last success is missing or older than `stale_after_seconds`")]
+    stale_after_seconds: Annotated[float, doc("age after which the last success is stale")]
     lease: Annotated[LeaseState, doc("state of the write lease")]
-    feed_epoch: Annotated[str, doc("ID of this change feed; it differs between databases")]
-    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
-    last_seq: Annotated[int, doc("sequence number of the newest change")]
-    cursor: Annotated[str, doc("cursor at the end of the feed")]
-    standby: Annotated[Standby | None, doc("set if the server is a standby or replica, whose data may lag")]
+    feed_epoch: Annotated[str, doc("ID of the feed; a new database has a new one")]
+    oldest_seq: catalog.OldestSeq
+    last_seq: catalog.LastSeq
+    cursor: Annotated[str, doc("end of the feed")]
+    standby: Annotated[Standby | None, doc("lag of a standby or replica; null for any other server")]
     site: Annotated[SiteState | None, doc("state of the gallery; null if SYNC_SITE_DIR is not set")]
     webhooks: Annotated[list[EndpointPosition], doc("delivery position of each webhook endpoint")]
 
 
 class RejectedRecord(Struct):
-    """A rejected record."""
+    """A rejected record: a template in the form of the API that violates a rule."""
 
-    run_id: Annotated[int, doc("ID of the run that received the record")]
+    run_id: Annotated[int, doc("ID of the run that rejected the record")]
     ordinal: Annotated[int, doc("number of the record among those that the run rejected")]
     page: Annotated[int, doc("page number; 0 for a look-up")]
     position: Annotated[int, doc("position on the page")]
@@ -133,14 +141,14 @@ class RejectedRecord(Struct):
 class PendingRemoval(Struct):
     """A missing template that is kept: its removal is held, or not confirmed."""
 
-    state: Annotated[str, one_of("held", "unconfirmed"), doc("kind of pending removal")]
-    reason: Annotated[str, doc("why the template is kept, in one sentence")]
-    runs: Annotated[int, doc("number of consecutive runs that confirmed its removal; 0 if it is unconfirmed")]
+    state: Annotated[str, one_of("held", "unconfirmed"), doc("`held`: too many are missing; `unconfirmed`: not confirmed")]
+    reason: Annotated[str, doc("why the template is kept")]
+    runs: Annotated[int, doc("consecutive runs that confirmed its removal; 0 for `unconfirmed`")]
     answered: Annotated[
         bool,
         doc(
-            "true for `held`, and for an `unconfirmed` template whose look-up after a verified walk got a 404 or an empty list. "
-            "`run --accept-removals` checks such templates again and removes those that have not returned"
+            "whether `run --accept-removals` removes the template if it is still missing: true for `held`, and for `unconfirmed` "
+            "if its look-up after a verified walk got a 404 or an empty list"
         ),
     ]
     template_id: TemplateId
@@ -149,17 +157,20 @@ class PendingRemoval(Struct):
     document: Annotated[Template, doc("the template, which is still present")]
 
 
-class CatalogAt(Struct):
-    """The catalog with the cursor of the same moment."""
+ExportCursor = Annotated[str, doc("position of this catalog in the feed; `changes --since` continues from it")]
 
-    cursor: Annotated[str, doc("cursor of the exported catalog; `changes --since` continues from it")]
+
+class CatalogAt(Struct):
+    """The catalog, and its position in the feed."""
+
+    cursor: ExportCursor
     templates: Annotated[list[Template], doc("templates")]
 
 
 class FirstLine(Struct):
-    """The cursor of the catalog that follows."""
+    """The position in the feed of the catalog that follows."""
 
-    cursor: Annotated[str, doc("cursor of the exported catalog; `changes --since` continues from it")]
+    cursor: ExportCursor
 
 
 class TagCount(Struct):
@@ -167,14 +178,14 @@ class TagCount(Struct):
 
     name: Annotated[str, doc("name in Chinese")]
     name_en: Annotated[str | None, doc("name in English; null if there is none")]
-    templates: Annotated[int, doc("number of present templates with the tag")]
+    templates: Annotated[int, doc("present templates with the tag")]
 
 
 class TypeCount(Struct):
     """A template type and its number of templates."""
 
     type: Annotated[str | None, doc("template type; null if the catalog has none", "BEGIN_END_FRAME")]
-    templates: Annotated[int, doc("number of present templates of the type")]
+    templates: Annotated[int, doc("present templates of the type")]
 
 
 class GenerationForm(Struct):
@@ -194,7 +205,7 @@ class GenerationInput(Struct):
     """The input of a generation request."""
 
     template_id: TemplateId
-    img_urls: Annotated[list[str], doc("image URLs (http or https), in order; here placeholders")]
+    img_urls: Annotated[list[str], doc("http or https URLs of the images, in order; here placeholders")]
     resolution: Annotated[str, doc("resolution with a price", "720p")]
 
 
@@ -205,8 +216,8 @@ class GenerationRequest(Struct):
     url: Annotated[str, doc("URL")]
     headers: Annotated[dict[str, str], doc("header fields; `$CRUN_API_KEY` stands for the key")]
     body: Annotated[OpenObject, doc("`model` and `input`")]
-    credit: Annotated[float | None, doc("credits that the request costs; null if the catalog has no price")]
-    notes: Annotated[list[str], doc("placeholders and unknown values, one sentence each")]
+    credit: Annotated[float | None, doc("credits that the request costs; null if unknown")]
+    notes: Annotated[list[str], doc("what to replace and what is unknown, one sentence each")]
     removed_at: RemovedAt
 
 
@@ -233,10 +244,10 @@ class LostCursor(Struct):
     error: Annotated[str, one_of("cursor-lost"), doc("kind of error")]
     reason: Annotated[str, one_of("other-feed", "pruned", "ahead", "diverged"), doc("why the cursor is lost")]
     message: Annotated[str, doc("the error message")]
-    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
-    last_seq: Annotated[int, doc("sequence number of the newest change")]
+    oldest_seq: catalog.OldestSeq
+    last_seq: catalog.LastSeq
     cursor: Annotated[
-        str | None, doc("end of the feed; read the current catalog, then continue from here; null if it is unknown")
+        str | None, doc("end of the feed, null if unknown; read the current catalog, then continue from this cursor")
     ]
 
 
@@ -253,10 +264,10 @@ class Check(Struct):
 
     name: Annotated[str, doc("subject of the check")]
     result: Annotated[str, one_of("ok", "warning", "failed"), doc("result")]
-    seen: Annotated[str, doc("observation")]
-    advice: Annotated[str, doc("recommended action; empty if none")]
-    file: Annotated[str | None, doc("file that was read; null for a check without one", "/run/secrets/crun_api_key")]
-    age_seconds: Annotated[float | None, doc("seconds since that file was written; null for a check without one")]
+    seen: Annotated[str, doc("what the check found")]
+    advice: Annotated[str, doc("what to do; empty if nothing needs to be done")]
+    file: Annotated[str | None, doc("file with a secret; null for the other checks", "/run/secrets/crun_api_key")]
+    age_seconds: Annotated[float | None, doc("seconds since that file was written; null for the other checks")]
 
 
 class TablesVersion(Struct):
@@ -268,23 +279,21 @@ class TablesVersion(Struct):
 
 
 class CatalogOrigin(Struct):
-    """The origin of the catalog that the database is a copy of, and the configured one; `loopback` is any loopback address."""
+    """The origin (scheme, host and port) of the API from which the database was filled, and the configured one."""
 
-    recorded: Annotated[
-        str | None, doc("origin that the first verified run recorded; null before that run", "https://api.crun.ai")
-    ]
+    recorded: Annotated[str | None, doc("origin that the first verified run used; null before that run", "https://api.crun.ai")]
     configured: Annotated[str, doc("origin of CRUN_BASE_URL", "https://api.crun.ai")]
 
 
 class Pruned(Struct):
     """The number of deleted rows; with `--dry-run`, of rows that would be deleted."""
 
-    changes: Annotated[int, doc("number of changes deleted from the feed")]
-    versions: Annotated[int, doc("number of template versions deleted")]
-    prices: Annotated[int, doc("number of ended price periods deleted")]
-    rejected_records: Annotated[int, doc("number of rejected records deleted")] = field(name="rejected records")
-    runs: Annotated[int, doc("number of runs deleted")]
-    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
+    changes: Annotated[int, doc("changes in the feed")]
+    versions: Annotated[int, doc("versions of templates")]
+    prices: Annotated[int, doc("ended price periods")]
+    rejected_records: Annotated[int, doc("rejected records")] = field(name="rejected records")
+    runs: Annotated[int, doc("runs")]
+    oldest_seq: catalog.OldestSeq
 
 
 class SchemaName(Struct):

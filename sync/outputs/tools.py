@@ -26,28 +26,28 @@ GivenResolution = Annotated[str, Meta(min_length=1, max_length=BOUNDS["ConsumeIt
 Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Credits = Annotated[float, Meta(ge=0, le=1e15)]
 Limit = Annotated[
-    int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; a page has fewer rows if they would exceed 24,000 bytes")
+    int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; a result of more than 24,000 bytes has fewer")
 ]
 After = Annotated[
     str,
-    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result with the same other arguments"),
+    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of the previous result; the other arguments stay the same"),
 ]
 Since = Annotated[
     str,
     Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`"),
 ]
 More = Annotated[bool, doc("whether more rows follow")]
-NextPage = Annotated[str | None, doc("value to pass as `after` to get the next page; null if this is the last page")]
+NextPage = Annotated[str | None, doc("argument `after` for the next page; null if this is the last page")]
 
 
-_PRICE = "price in Crun credits: at `resolution` if given, else the lowest price"
+_PRICE = "price in Crun credits, at `resolution` if given, otherwise at the cheapest resolution"
 
 
 class FilterValuesArguments(Struct, forbid_unknown_fields=True):
     """Filters; a template must match all of them."""
 
-    search: Annotated[Word, doc("words, each of which must occur in a title, a tag or the ID")] | UnsetType = UNSET
-    tag: Annotated[Word, doc("tag, in either language")] | UnsetType = UNSET
+    search: Annotated[Word, doc("words; each must occur in a title, a tag or the ID")] | UnsetType = UNSET
+    tag: Annotated[Word, doc("tag in Chinese or English")] | UnsetType = UNSET
     type: Annotated[Word, doc("template type, such as BEGIN_END_FRAME")] | UnsetType = UNSET
     requirement: Annotated[Word, doc("requirement for the input images, such as SINGLE_PERSON")] | UnsetType = UNSET
     images: Annotated[int, Meta(ge=0, le=10**6), doc("number of input images")] | UnsetType = UNSET
@@ -128,7 +128,7 @@ class FoundTemplates(Answer):
     more: More
     after: NextPage
     unknown: (
-        Annotated[list[str], doc("if nothing matches: values of filters that no template has, with similar ones that exist")]
+        Annotated[list[str], doc("if nothing matches: filter values that no template has, with similar existing ones")]
         | UnsetType
     ) = UNSET
 
@@ -137,7 +137,7 @@ class FilterValue(Struct):
     """A value of a filter."""
 
     value: Annotated[str | int, doc("value to pass to `search_templates`", "Trending")]
-    templates: Annotated[int, doc("number of templates that have it")]
+    templates: Annotated[int, doc("templates that have it")]
 
 
 _Values = Annotated[list[FilterValue], doc("values, the most frequent first")]
@@ -146,7 +146,7 @@ _Values = Annotated[list[FilterValue], doc("values, the most frequent first")]
 class FilterValues(Answer):
     """The values of each filter among the matching templates."""
 
-    templates: Annotated[int, doc("number of matching templates")]
+    templates: Annotated[int, doc("matching templates")]
     tag: _Values
     type: _Values
     requirement: _Values
@@ -222,21 +222,21 @@ class RecentChanges(Answer):
 
     changes: Annotated[list[ChangeSummary], doc("changes, oldest first")]
     more: Annotated[bool, doc("whether newer changes are available now")]
-    after: Annotated[str, doc("value to pass as `after` to get newer changes, now or later")]
+    after: Annotated[str, doc("argument `after` for newer changes, now or later")]
 
 
 class CatalogStatus(Answer):
     """The age and size of the local copy."""
 
-    present: Annotated[int, doc("number of templates present")]
-    held: Annotated[int, doc("number of removals held")]
-    unconfirmed: Annotated[int, doc("number of missing templates that are kept, because their removal is not confirmed")]
+    present: catalog.Present
+    held: catalog.Held
+    unconfirmed: catalog.Unconfirmed
     last_success_at: Annotated[Time | None, doc("time of the last successful run; null if there is none")]
     last_success_age_seconds: Annotated[float | None, doc("seconds since the last successful run")]
     last_change_at: Annotated[Time | None, doc("time of the last change; null if there is none")]
-    oldest_seq: Annotated[int, doc("sequence number of the oldest retained change")]
-    last_seq: Annotated[int, doc("sequence number of the newest change")]
-    cursor: Annotated[str, doc("cursor at the end of the feed; `recent_changes` accepts it as `after`")]
+    oldest_seq: catalog.OldestSeq
+    last_seq: catalog.LastSeq
+    cursor: Annotated[str, doc("end of the feed; argument `after` of `recent_changes`")]
 
 
 class Tool(NamedTuple):
@@ -251,17 +251,17 @@ class Tool(NamedTuple):
 TOOLS: Mapping[str, Tool] = {
     "search_templates": Tool(
         "Search templates", SearchTemplatesArguments, FoundTemplates,
-        "Find the video-effect templates that are available now: by words in titles and tags (Chinese or English), by tag, type, "
-        "number of images, resolution, aspect ratio or price. Without arguments: all of them, by ID.",
+        "Find available video-effect templates by words in titles and tags (Chinese or English), by tag, type, number of images, "
+        "resolution, aspect ratio or price. Without arguments: all of them, by ID.",
     ),
     "filter_values": Tool(
         "Values of the filters", FilterValuesArguments, FilterValues,
-        "List the tags, types, requirements, numbers of images, resolutions and aspect ratios that the matching templates have, "
-        "each with the number of templates. Without arguments: of all templates.",
+        "List the tags, types, requirements, numbers of images, resolutions and aspect ratios of the matching templates, each "
+        "with its number of templates. Without arguments: of all templates.",
     ),
     "get_template": Tool(
         "Get one template", GetTemplateArguments, WholeTemplate,
-        "Get all fields of one template, whether it is available now (`removed_at` is null) or removed.",
+        "Get all fields of one template. It may be removed; `removed_at` is null while it is available.",
     ),
     "get_form": Tool(
         "Get the form of a generation request", GetFormArguments, FormAnswer,
@@ -278,7 +278,7 @@ TOOLS: Mapping[str, Tool] = {
     "recent_changes": Tool(
         "Recent changes of the catalog", RecentChangesArguments, RecentChanges,
         "List added, removed and changed templates in order: without `after`, the newest changes; with the `after` of an earlier "
-        "result, the changes since that result. Keep `after` to request newer changes later.",
+        "result, the changes since that result.",
     ),
     "catalog_status": Tool(
         "Status of the catalog", CatalogStatusArguments, CatalogStatus,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Struct, defstruct
 
 from sync.outputs.catalog import Change, Time, doc, one_of
+from sync.outputs.commands import Attempts, Behind, FailingSince, Paused
 
 FinishedAt = Annotated[Time, doc("time at which the run finished")]
 
@@ -30,8 +31,8 @@ class CatalogChange(Struct):
     cursor: Annotated[
         str,
         doc(
-            "cursor of the run's last change, even if the endpoint's rules do not select that change; if the run is split into "
-            "several messages, each covers a range of the run's changes, and this is the cursor of the last change in the range"
+            "position in the feed after the run, even if the endpoint's rules do not select its last change. If the run has "
+            "several messages: position after the changes that this message covers"
         ),
     ]
     changes: Annotated[list[Change], doc("changes that the endpoint's rules select, in order; at least one")]
@@ -56,19 +57,19 @@ class WebhookEndpoint(Struct):
     """A webhook endpoint and its delivery position."""
 
     name: Annotated[str, doc("name in the configuration file")]
-    origin: Annotated[str, doc("origin of the URL, without the rest, which may be secret")]
+    origin: Annotated[str, doc("scheme, host and port of the URL; the rest may be secret")]
     per: Annotated[str, one_of("change", "run"), doc("whether a message covers one change or one run")]
     enabled: Annotated[bool, doc("whether delivery is enabled")]
-    cursor: Annotated[str | None, doc("cursor of the position, after which changes are delivered; null while there is none")]
+    cursor: Annotated[str | None, doc("position: the changes after it are not delivered yet; null while there is none")]
     seq: Annotated[int | None, doc("sequence number of the position; null while there is none")]
-    behind: Annotated[int | None, doc("number of undelivered changes in the feed")]
-    attempts: Annotated[int, doc("number of failed attempts for the next message")]
-    failing_since: Annotated[Time | None, doc("time of the first failed attempt; null if none failed")]
-    next_attempt_at: Annotated[Time | None, doc("time of the next attempt")]
-    last_attempt_at: Annotated[Time | None, doc("time of the last attempt")]
+    behind: Behind
+    attempts: Attempts
+    failing_since: FailingSince
+    next_attempt_at: Annotated[Time | None, doc("earliest time of the next attempt; null: at once")]
+    last_attempt_at: Annotated[Time | None, doc("time of the last attempt; null if there was none")]
     last_status: Annotated[int | None, doc("HTTP status of the last response; null if there was none")]
     last_answer: Annotated[str | None, doc("error of the last attempt, truncated; null if it succeeded")]
-    paused: Annotated[str | None, doc("why delivery is paused, `gone` or `lost:` and a reason; null if it is not")]
+    paused: Paused
 
 
 class Delivery(Struct):
@@ -76,8 +77,8 @@ class Delivery(Struct):
 
     name: Annotated[str, doc("endpoint name")]
     result: Annotated[str, one_of("done", "failed", "waits", "paused", "busy", "stopped", "broken"), doc("result")]
-    messages: Annotated[int, doc("number of messages delivered")]
-    error: Annotated[str | None, doc("error that ended the delivery; null if there was none")]
+    messages: Annotated[int, doc("delivered messages")]
+    error: Annotated[str | None, doc("error that ended the delivery; null without an error")]
 
 
 class WebhookAnswer(Struct):
@@ -87,4 +88,4 @@ class WebhookAnswer(Struct):
     id: Annotated[str, doc("the `webhook-id` of the message")]
     taken: Annotated[bool, doc("whether the endpoint accepted the message")]
     status: Annotated[int | None, doc("HTTP status; null if there was no response")]
-    answer: Annotated[str | None, doc("body of the response, or the error, truncated")]
+    answer: Annotated[str | None, doc("body of the response or error message, truncated")]

@@ -82,10 +82,13 @@ def test_a_schema_has_only_the_definitions_that_it_uses() -> None:
         "$id": "urn:crun-template-sync:schema:1:export-cursor",
         "$comment": "`export --with-cursor`: the first line of `jsonl`",
         "title": "FirstLine",
-        "description": "The cursor of the catalog that follows.",
+        "description": "The position in the feed of the catalog that follows.",
         "type": "object",
         "properties": {
-            "cursor": {"type": "string", "description": "cursor of the exported catalog; `changes --since` continues from it"},
+            "cursor": {
+                "type": "string",
+                "description": "position of this catalog in the feed; `changes --since` continues from it",
+            },
         },
         "required": ["cursor"],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
@@ -72,9 +72,9 @@ def _rate(value: str) -> float:
 def _share(value: str) -> Decimal:
     try:
         number = Decimal(value.strip().removesuffix("%"))
-    except InvalidOperation:
-        number = Decimal(-1)
-    share = number / 100 if value.strip().endswith("%") else number
+        share = number / 100 if value.strip().endswith("%") else number
+    except ArithmeticError:  # also of the division: snan%, 1e999999999%
+        share = Decimal(-1)
     if not (share.is_finite() and 0 <= share <= 1):
         raise ValueError("a share such as 10% or 0.1")
     return share

@@ -65,6 +65,7 @@ def test_a_value_is_parsed(variable: str, text: str, value: object) -> None:
     ("CRUN_BASE_URL", "http://api.crun.ai", "https"), ("CRUN_BASE_URL", "http://10.0.0.1:80", "https"),
     ("CRUN_BASE_URL", "http://localhost.evil.example", "https"),
     ("SYNC_METRICS_FILE", "n" * 300, "a valid file name"),
+    ("SYNC_MAX_REMOVED", "snan%", "a share"), ("SYNC_MAX_REMOVED", "1e999999999%", "a share"),
 ])  # fmt: skip
 def test_an_invalid_value_is_reported_with_its_variable_and_source(variable: str, text: str, reason: str) -> None:
     (problem,) = problems({variable: text})

@@ -171,7 +171,7 @@ def _find(
 
 def _given(option: Option, text: str | None, source: str) -> str:
     """Describe the given value and its source, without the value if it may contain a secret."""
-    if text is None or option.secret or "://" in text:
+    if text is None or option.secret or option.metavar == "URL" or "://" in text:
         return f" ({source})" if source else ""
     return f"; {source} says {text[:60]!r}"
 

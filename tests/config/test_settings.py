@@ -76,7 +76,8 @@ def test_an_invalid_value_is_reported_with_its_variable_and_source(variable: str
 
 @pytest.mark.parametrize(("variable", "text"), [
     ("CRUN_API_KEY", "with secret"), ("CRUN_API_KEY", "secret\nline"), ("CRUN_API_KEY", "secr\u00e9t-secret"),
-    ("CRUN_BASE_URL", "https://u:secret@api.crun.ai"),
+    ("CRUN_BASE_URL", "https://u:secret@api.crun.ai"), ("CRUN_BASE_URL", "u:secret@api.crun.ai"),
+    ("SYNC_PROXY", "u:secret@proxy:3128"),
     ("DATABASE_URL", "oracle://u:secret@h/d"), ("DATABASE_URL", "secret.db"), ("DATABASE_URL", "postgresql:/secret/db"),
     ("DATABASE_URL", "sqlite://"), ("DATABASE_URL", "sqlite:///:memory:"), ("DATABASE_URL", "postgresql://secret"),
     ("DATABASE_URL", "postgresql://u:my@secret@h/db"),

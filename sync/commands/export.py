@@ -69,8 +69,8 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
 
 
 def _write(out: Output, parts: Iterator[str]) -> None:
-    if out.on_terminal:
-        parts = ("\n".join(map(escape_control_characters, part.split("\n"))) for part in parts)
+    if out.on_terminal:  # the lines of CSV end with CR LF
+        parts = ("\n".join(map(escape_control_characters, part.replace("\r\n", "\n").split("\n"))) for part in parts)
     out.parts(parts)
 
 

@@ -86,6 +86,11 @@ def test_a_terminal_gets_colours_and_a_pipe_none(folder: Path) -> None:
     assert not STYLES.search(template_sync("list", folder=folder).out)
 
 
+def test_csv_on_a_terminal_shows_no_escaped_line_ends(folder: Path) -> None:
+    shown = on_a_terminal(400, "export", "--format", "csv", folder=folder)
+    assert shown.splitlines() == template_sync("export", "--format", "csv", folder=folder).out.splitlines()
+
+
 PATIENCE = 10.0
 
 

@@ -1,4 +1,7 @@
-"""Every recipe of docs/cookbook.md does what the cookbook shows, on every engine, on what two synchronisations wrote."""
+"""Every recipe of docs/cookbook.md does what the cookbook shows, on every engine, on what two synchronisations wrote.
+
+So do the roles of docs/database.md that may only read.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,12 @@ if TYPE_CHECKING:
 
     from tests.builders import Database
 
-COOKBOOK = Path(__file__).parents[1] / "docs" / "cookbook.md"
+DOCS = Path(__file__).parents[1] / "docs"
+COOKBOOK, DATABASE = DOCS / "cookbook.md", DOCS / "database.md"
 ROLES = "A role that may only read"
 AGENT = "An agent"
-RECIPES = [snippet for snippet in snippets(COOKBOOK, "sql", "python") if snippet.heading not in {ROLES, AGENT}]
-FOR_POSTGRESQL, FOR_MARIADB, FOR_SQLITE = (each for each in snippets(COOKBOOK, "sql", "python") if each.heading == ROLES)
+RECIPES = [snippet for snippet in snippets(COOKBOOK, "sql", "python") if snippet.heading != AGENT]
+FOR_POSTGRESQL, FOR_MARIADB, FOR_SQLITE = (each for each in snippets(DATABASE, "sql", "python") if each.heading == ROLES)
 WITHOUT_A_RESULT = {"The catalog as it was", "Joins with your own tables", "A copy in another database"}
 """Headings below which one statement's result is not shown: it is long, or none. Tests of their own look at these."""
 
@@ -181,16 +185,17 @@ def test_a_copy_kept_by_sql_alone_is_right_after_whatever_happens_to_the_databas
 
 @contextmanager
 def role(database: Database) -> Iterator[str]:
-    """Make the cookbook's role, under a name that no other test has; give the URL with which it reads."""
+    """Make the documented role, under a name that no other test has; give the URL with which it reads."""
     name, here = f"reader_{os.getpid()}", str(database.engine.url.database)
     recipe = {"postgresql": FOR_POSTGRESQL, "mariadb": FOR_MARIADB}[database.kind]
     engine = plain_engine(database)
     with engine.connect() as connection:
         try:
             for statement in statements(recipe):
-                ours = statement.sql.replace("catalog_reader", name).replace("templates.*", f"{here}.*")
+                ours = statement.sql.replace("catalog_reader", name)
+                ours = ours.replace("DATABASE templates", f"DATABASE {here}").replace("templates.*", f"{here}.*")
                 connection.execute(sa.text(ours))
-            yield database.engine.url.set(username=name, password="choose one").render_as_string(hide_password=False)
+            yield database.engine.url.set(username=name, password="...").render_as_string(hide_password=False)
         finally:
             gone = {"postgresql": (f"DROP OWNED BY {name}", f"DROP ROLE {name}"), "mariadb": (f"DROP USER {name}@'%'",)}
             for statement_of_ours in gone[database.kind]:

@@ -216,7 +216,8 @@ def plan(
 
     # Decide about removals.
     absent = sorted(stored.keys() - snapshot.ids)
-    evidence = drop_ambiguous_removals(confirmation.evidence, snapshot, parser)
+    confirmation = drop_ambiguous_removals(confirmation, snapshot, parser)
+    evidence = confirmation.evidence
     unconfirmed = {key: confirmation.unconfirmed.get(key, AMBIGUOUS) for key in absent if key not in evidence}
     problem: SyncError | None
     if doubt:

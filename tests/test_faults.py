@@ -238,6 +238,15 @@ def test_an_unconfirmed_removal_without_a_response_cannot_be_accepted(stored: Da
     assert (row["reason"], row["answered"]) == ("the look-up failed: HTTP 503", False)
 
 
+def test_an_operator_cannot_accept_the_removal_of_a_template_that_was_served_without_a_readable_id(stored: Database) -> None:
+    whole = [{**each, "TemplateId": None} if each["TemplateId"] == "7" else each for each in BEFORE]
+    for script in (catalog(whole, look_up=offline({"7"})), faulty(catalog(whole), {0: html(404)})):
+        outcome = run_on(stored, script, accept_removals=True)
+        assert (outcome.run.removed, outcome.run.unconfirmed) == (0, 1)
+        (row,) = stored.rows("unconfirmed_removals")
+        assert (row["template_id"], row["answered"]) == ("7", False)
+
+
 def test_an_operator_accepts_removals_after_failed_controls(stored: Database) -> None:
     script = faulty(catalog(BEFORE[:58]), {0: html(404)})
     outcome = run_on(stored, script)

@@ -192,18 +192,19 @@ def removal_problem(
 AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be this template", answered=False)
 
 
-def drop_ambiguous_removals(evidence: Mapping[str, str], snapshot: Snapshot, parser: RecordParser) -> Mapping[str, str]:
-    """Drop the evidence for templates that a served record without a readable ID may be."""
-    without_id = snapshot.without_id
-    if not without_id or not evidence:
-        return evidence
-    values = [parser.decode(record) for record in without_id]
+def drop_ambiguous_removals(confirmation: Confirmation, snapshot: Snapshot, parser: RecordParser) -> Confirmation:
+    """Make a template AMBIGUOUS that could be removed or accepted, but that a served record without a readable ID may be."""
+    ambiguous = [*confirmation.evidence, *(key for key, each in confirmation.unconfirmed.items() if each.answered)]
+    if not snapshot.without_id or not ambiguous:
+        return confirmation
+    values = [parser.decode(record) for record in snapshot.without_id]
     media = [value.get("MediaId") if isinstance(value, dict) else None for value in values]
-    if not all(isinstance(each, str) and each for each in media):
-        return {}
-    media_ids = {*media, None}
-    stored = parser.load_documents(list(evidence))
-    return {gone: how for gone, how in evidence.items() if stored[gone]["media_id"] not in media_ids}
+    if all(isinstance(each, str) and each for each in media):
+        stored, media_ids = parser.load_documents(ambiguous), {*media, None}
+        ambiguous = [key for key in ambiguous if stored[key]["media_id"] in media_ids]
+    unconfirmed = confirmation.unconfirmed | dict.fromkeys(ambiguous, AMBIGUOUS)
+    evidence = {key: how for key, how in confirmation.evidence.items() if key not in unconfirmed}
+    return replace(confirmation, evidence=evidence, unconfirmed=unconfirmed)
 
 
 RUNS_TO_DISTRUST_COUNT = 3

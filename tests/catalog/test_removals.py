@@ -15,6 +15,7 @@ from sync.catalog.removals import (
     AMBIGUOUS,
     LOOK_UPS,
     SAMPLE,
+    Confirmation,
     HeldRemoval,
     Removals,
     RunOptions,
@@ -244,9 +245,10 @@ def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[st
 
     parser = new_parser(load_documents=load)
     snapshot = build_snapshot(parser.parse_page(1, map(wire, records)), parser.missing, parser)
-    found = drop_ambiguous_removals(evidence, snapshot, parser)
-    assert found.items() <= evidence.items()
-    return list(found), loaded
+    found = drop_ambiguous_removals(Confirmation(dict(evidence)), snapshot, parser)
+    assert found.evidence.items() <= evidence.items()
+    assert found.unconfirmed == dict.fromkeys(evidence.keys() - found.evidence, AMBIGUOUS)
+    return list(found.evidence), loaded
 
 
 def test_an_ambiguous_removal_cannot_be_accepted() -> None:
@@ -280,6 +282,14 @@ def test_an_unknown_media_id_drops_only_removals_without_media_id() -> None:
 def test_a_record_without_id_and_media_id_drops_all_removals(without_id: Any) -> None:
     assert left(without_id)[0] == []
     assert left(record(MediaId="m1", TemplateId=None), without_id)[0] == []
+
+
+def test_a_record_without_id_drops_look_up_responses_that_an_operator_could_accept() -> None:
+    parser = new_parser(load_documents=lambda ids: {key: STORED[key] for key in ids})
+    snapshot = build_snapshot(parser.parse_page(1, [wire(record(MediaId="m1", TemplateId=None))]), parser.missing, parser)
+    before = Confirmation({"2": "lookup"}, {"1": DIFFERS, "9": UNASKED}, problem="no")
+    after = drop_ambiguous_removals(before, snapshot, parser)
+    assert after == replace(before, unconfirmed={"1": AMBIGUOUS, "9": UNASKED})
 
 
 # The state of earlier runs ----------------------------------------------------------------------------------------------

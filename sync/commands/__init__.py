@@ -6,7 +6,7 @@ COMMANDS = {
     "run": "Synchronise once.",
     "daemon": "Synchronise at start, then on a schedule.",
     "demo": "Try it with a sample catalog that changes; needs no API key.",
-    "sandbox": "Serve the sample catalog over HTTP, for app development.",
+    "sandbox": "Serve a sample catalog over HTTP, for app development.",
     "status": "Show the status of the catalog, the runs and the feed.",
     "runs": "List the most recent runs.",
     "changes": "List added, changed and removed templates.",
@@ -15,20 +15,20 @@ COMMANDS = {
     "types": "List the template types with their number of templates.",
     "show": "Show one template.",
     "history": "Show the change history of one template.",
-    "diff": "Show the changes between two runs or points in time.",
+    "diff": "Show the differences between the catalogs at two times.",
     "form": "Print the schema or an example of a generation request, or validate an input.",
     "refresh": "Fetch one template now.",
     "export": "Export the catalog as JSON lines, JSON or CSV, or recent changes as Atom.",
     "webhooks": "Manage and deliver webhooks.",
     "schema": "Print the JSON Schema of a JSON output.",
-    "mcp": "Serve the catalog to agents (MCP over stdio), read-only.",
+    "mcp": "Serve the catalog to AI agents (MCP over stdio), read-only.",
     "site": "Write the catalog as a gallery of static web pages.",
     "doctor": "Check settings, network, database and schedule, and suggest fixes.",
     "config": "Show every setting and its source.",
-    "health": "Check the health for a container: exit code 0 or 1.",
+    "health": "Health probe for containers: exit code 0 or 1.",
     "db": "Create, upgrade, check, back up or restore the tables.",
-    "prune": "Delete old history; the feed stays consistent.",
-    "lease": "Show or release the lease that runs hold.",
+    "prune": "Delete old history.",
+    "lease": "Show or release the lease, the lock of the active run.",
 }
 
 _BEFORE = """\
@@ -40,6 +40,8 @@ Usage: template-sync [OPTIONS] COMMAND [ARGS]...
     CRUN_API_KEY=ak_... template-sync run    synchronise once
     template-sync status                     show the status
     template-sync changes                    list recent changes
+
+  Only run, daemon, refresh and doctor call Crun's API and need its key.
 
 Options:
   --version   Show the version.

@@ -36,20 +36,17 @@ FOLLOW_SECONDS = 2.0
 )
 @click.option(
     "--since", type=FEED_POSITION, metavar="CURSOR|SEQ",
-    help="Only changes after this cursor or sequence number; 0 for all, if none was pruned.",
+    help="Only changes after this cursor or sequence number; 0: all, unless some were pruned.",
 )  # fmt: skip
 @click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only changes of this run.")
 @click.option(
-    "--tag", "tags", multiple=True, metavar="TAG", help="Only templates that have or lost this tag, in either language."
+    "--tag", "tags", multiple=True, metavar="TAG", help="Only templates that have or lost this tag, in Chinese or English."
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only changes of this kind.")
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="Only changes of this field, such as consume_items.720p.")
-@limit(
-    "Maximum number of changes. Shows the newest N; with --since or --run the oldest N, so that you can continue with --since "
-    "and the last cursor."
-)
+@limit("Only the newest N changes; with --since or --run the oldest N.")
 @click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
-@click.option("--pending", is_flag=True, help="List pending removals instead: held or unconfirmed.")
+@click.option("--pending", is_flag=True, help="List missing templates that are kept instead: held or unconfirmed.")
 @json_flag()
 def command(
     context: Context, *, since: str | None, run_id: int | None, limit: int | None, follow: bool, pending: bool, as_json: bool,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from sync.commands.base import RUN_FLAGS, Context, json_flag, sync_command
 
 
-@sync_command(
-    "Show every setting, its value and its source; secrets are masked. Connects to nothing.", *RUN_FLAGS, shows_key=True
-)
+@sync_command("Show every setting, its value and its source; secrets are masked.", *RUN_FLAGS, shows_key=True)
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
     """Show the settings."""

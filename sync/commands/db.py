@@ -20,8 +20,8 @@ def command() -> None:
 
 
 @sync_command(
-    "Create the tables, or upgrade them to this version. Can be repeated, and can run on several machines at once, except for "
-    "the first upgrade on a Galera cluster.",
+    "Create the tables, or upgrade them to this version. Several machines may do this at once; on a Galera cluster, only one "
+    "machine may create the tables.",
     *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 def upgrade(context: Context) -> None:
@@ -53,8 +53,7 @@ def current(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Check that the tables match this version, that the hash chain of the feed is intact, and that applying the feed from its "
-    "start gives the contents of the tables.\n\n"
+    "Check that the tables match this version, and that the feed is intact and agrees with them.\n\n"
     "Exit codes: 0 no differences; 69 differences.",
     *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
@@ -86,12 +85,12 @@ def check(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Show the origin (scheme, host and port) of the catalog that the database is a copy of. Commands that request another one "
-    "are refused, with exit code 78.",
+    "Show the origin of the API (scheme, host and port) from which the database was filled. Commands refuse to call another one, "
+    "with exit code 78.",
     "base_url",
     *DATABASE_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
-@click.option("--accept", is_flag=True, help="Replace the recorded origin by that of CRUN_BASE_URL.")
+@click.option("--accept", is_flag=True, help="Record the origin of CRUN_BASE_URL instead.")
 @json_flag()
 def origin(context: Context, *, accept: bool, as_json: bool) -> None:
     """Show or replace the recorded origin."""
@@ -115,8 +114,7 @@ def origin(context: Context, *, accept: bool, as_json: bool) -> None:
 
 
 @sync_command(
-    "Write a consistent copy of a SQLite database to FILE, also while a daemon runs. For a server, print the command of its own "
-    "tool.",
+    "Copy a SQLite database to FILE, also while a daemon runs. For a database server, show the command of its own tool.",
     *DATABASE_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
@@ -131,8 +129,8 @@ def backup(context: Context, *, file: Path) -> None:
 
 
 @sync_command(
-    "Restore a backup of a SQLite database atomically; no process may have it open. For a server, print the command of its own "
-    "tool.",
+    "Replace a SQLite database by a backup. No process may have the database open. For a database server, show the command of "
+    "its own tool.",
     *DATABASE_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Serve a sample catalog on loopback, synchronise it, change it, synchronise again and show the changes.",
+    "Synchronise a sample catalog from a local server, let it change, synchronise again and show the changes.",
     *DATABASE_FLAGS, *LOG_FLAGS, quiet=True, has_effect=True,
 )  # fmt: skip
 @catalog_size(minimum=1)

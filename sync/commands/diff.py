@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Show the net changes from the first run or instant to the second one. Without a second argument: to --as-of if given, else "
-    "to the present. Reads the database only.",
+    "Show the differences between the catalogs after two runs or at two times. Without a second one: --as-of, or the present.",
     *DATABASE_FLAGS,
 )  # fmt: skip
 @click.argument("before", type=POINT_IN_TIME, metavar="RUN|INSTANT")

@@ -30,9 +30,7 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 """The positions where a spreadsheet may see a formula; semicolon, tab and line break may end a cell."""
 
 
-@sync_command(
-    "Write the catalog to stdout, ordered by ID; with --format atom the newest changes. Reads the database only.", *DATABASE_FLAGS
-)
+@sync_command("Write the catalog to stdout, ordered by ID; with --format atom the newest changes.", *DATABASE_FLAGS)
 @click.option("--format", "style", type=click.Choice(FORMATS), default="jsonl", show_default=True, help="Output format.")
 @click.option(
     "--newest", type=whole_number(1, 1000), metavar="N", default=50, show_default=True,
@@ -42,8 +40,8 @@ _FORMULA = re.compile(r"(^|[;,|\t\r\n])(?=[=+\-@\t\r\n＝＋－＠])")
 @click.option(
     "--with-cursor",
     is_flag=True,
-    help="Also write the cursor of the exported catalog, to continue with `changes --since`. JSON: an object with `cursor` and "
-    "`templates`. JSON lines: a first line with `cursor`.",
+    help="Also write the cursor from which `changes --since` continues. JSON: an object with `cursor` and `templates`. JSON "
+    "lines: a first line with `cursor`.",
 )
 @click.option("--json", "as_one", is_flag=True, help="Same as --format json.")
 def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: int | datetime | None, with_cursor: bool) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @sync_command(
     "Print the JSON Schema (2020-12) of the `input` of a template's generation request; or an example, a validation, or the "
-    "complete request. Reads the database only; sends nothing.",
+    "complete request. Sends nothing.",
     "base_url",
     *DATABASE_FLAGS,
 )  # fmt: skip
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Validate the input in FILE (- means stdin). Exit code: 0 valid, 1 invalid, 2 not JSON.",
 )
-@click.option("--resolution", metavar="NAME", help="For --example and --request: use this resolution instead of the cheapest.")
-@click.option("--removed", is_flag=True, help="Also accept a removed template; its form is marked as removed.")
+@click.option("--resolution", metavar="NAME", help="For --example and --request: this resolution instead of the cheapest.")
+@click.option("--removed", is_flag=True, help="Also accept a removed template, and print its last form.")
 @json_flag("With --validate: print as JSON. All other outputs are JSON.")
 def command(
     context: Context, *, template_id: str, example: bool, request: bool, file: str | None, resolution: str | None, removed: bool,

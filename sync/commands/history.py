@@ -11,9 +11,9 @@ from sync.reader.feed import changes
 from sync.terminal.lines import change_lines, mark
 
 
-@sync_command("Show the change history of one template, oldest first. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show the changes of one template, oldest first.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
-@limit("Maximum number of changes; the newest are shown.")
+@limit("Only the newest N changes.")
 @json_flag()
 def command(context: Context, *, template_id: str, limit: int | None, as_json: bool) -> None:
     """Show one template's changes."""

@@ -8,12 +8,12 @@ from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sy
 from sync.errors import UsageError
 
 
-@click.group(help="Show or release the lease that runs hold.")
+@click.group(help="Show or release the lease, the lock of the active run.")
 def command() -> None:
     """Define the group."""
 
 
-@sync_command("Show the lease holder.", *DATABASE_FLAGS, group=command)
+@sync_command("Show which process holds the lease.", *DATABASE_FLAGS, group=command)
 @json_flag()
 def show(context: Context, *, as_json: bool) -> None:
     """Show the holder."""
@@ -36,10 +36,10 @@ def show(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Release the lease of the current holder by force. The lease of a dead holder expires by itself.",
+    "Release the lease of the active run by force. The lease of a dead process expires by itself.",
     *DATABASE_FLAGS, *LOG_FLAGS, quiet=True, has_effect=True, group=command,
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Confirm the release. The run that holds the lease can then no longer commit.")
+@click.option("--force", is_flag=True, help="Confirm. The run that holds the lease can then not commit.")
 def release(context: Context, *, force: bool) -> None:
     """Release the lease."""
     if not force:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@sync_command("List templates, with filters. Reads the database only.", *DATABASE_FLAGS)
-@click.option("--tag", multiple=True, metavar="TAG", help="Only templates with this tag, in either language. Repeatable.")
+@sync_command("List templates, with filters.", *DATABASE_FLAGS)
+@click.option("--tag", multiple=True, metavar="TAG", help="Only templates with this tag, in Chinese or English. Repeatable.")
 @click.option("--type", "type", metavar="TYPE", help="Only templates of this type, such as BEGIN_END_FRAME.")
 @click.option(
     "--requirement", metavar="WORD", help="Only templates with this requirement for the input images, such as SINGLE_PERSON."
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--search",
     metavar="WORDS",
-    help="Only templates with each of these words in a title or tag, in either language, or in the ID.",
+    help="Only templates with each of these words in a title, a tag or the ID.",
 )
 @click.option("--text", "search", hidden=True)
 @click.option(
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     type=click.Choice(SORTS),
     default="id",
     show_default=True,
-    help="By ID; by release time, newest first; by price, lowest first, at --resolution if given; by title, in English if "
-    "available.",
+    help="newest: by release; price: lowest first, at --resolution if given; name: by title, in English if available.",
 )
 @limit("Maximum number of rows.")
 @AS_OF

@@ -99,8 +99,8 @@ POINT_IN_TIME = Parsed(_point_in_time)
 
 AS_OF = click.option(
     "--as-of", type=POINT_IN_TIME, metavar="RUN|INSTANT",
-    help="The state after this run, or at this instant: 2026-11-17T10:00Z, or 2026-11-17 for 00:00 UTC of that day. The "
-    "changes of a run take effect at the time at which it finished, inclusive.",
+    help="The catalog after this run, or at this time: 2026-11-17T10:00Z, or 2026-11-17 for 00:00 UTC. A run takes effect when "
+    "it ends.",
 )  # fmt: skip
 """The option of every command that shows the past."""
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Serve the catalog to agents: an MCP server over stdin and stdout, started by an MCP host such as an editor. Reads the "
-    "database only; needs neither network nor API key.",
+    "Serve the catalog to AI agents: an MCP server on stdin and stdout, which an MCP host such as an editor starts. Read-only.",
     *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True,
 )  # fmt: skip
 def command(context: Context) -> None:

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Delete old runs, changes, versions and rejected records. The feed then begins at oldest_seq. A cursor is "
-    "refused if changes after it were deleted. Templates, including removed ones, are never deleted.",
+    "Delete old runs, changes, versions of templates and rejected records, but no template. A cursor is lost if changes after it "
+    "are deleted.",
     *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True,
 )  # fmt: skip
-@click.option("--older-than", metavar="AGE", help="Retention period, such as 90d: delete older history.")
+@click.option("--older-than", metavar="AGE", help="Delete history that is older, such as 90d.")
 @click.option(
     "--keep-runs",
     type=whole_number(1, 2**63 - 1),
     metavar="N",
-    help="Number of runs to retain: delete the history of older runs.",
+    help="Keep the newest N runs; delete the history of older ones.",
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
 @json_flag("Print the counts as JSON.")

@@ -18,7 +18,7 @@ from sync.config.options import parse_duration_or_zero
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option(
     "--wait", metavar="DURATION", type=Parsed(parse_duration_or_zero, "expected {error}, not {text}."), default="30s",
-    help="Maximum wait for the run or refresh that holds the lease; default 30s.",
+    help="Maximum wait for an active run or refresh; default 30s.",
 )  # fmt: skip
 @json_flag("Print the result as JSON.")
 def command(context: Context, *, template_id: str, wait: float, as_json: bool) -> None:

@@ -39,7 +39,7 @@ PING_CLOSE_TIMEOUT = 5.0
 @sync_command(
     "Synchronise once: fetch every page, compare it with the database, store and print the changes.\n\n"
     "Exit codes: 0 done; 3 changes (with --exit-code); 4 removals held; 69 database; 75 try again later; "
-    "76 invalid response, or the walk could not be verified; 77 API key or account; 78 configuration.",
+    "76 invalid, incomplete or inconsistent responses; 77 API key or account; 78 configuration.",
     *RUN_FLAGS, quiet=True, needs_key=True, has_effect=True,
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
@@ -50,7 +50,7 @@ PING_CLOSE_TIMEOUT = 5.0
 @click.option(
     "--record",
     metavar="FILE",
-    help="Record every response, without the API key, for `sandbox --replay FILE`; see docs/operations.md.",
+    help="Record the responses, without the API key, for `sandbox --replay FILE`; see docs/operations.md.",
 )
 @json_flag("Print the result as JSON.")
 def command(

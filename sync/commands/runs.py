@@ -10,9 +10,9 @@ from sync.commands.listing import NUMBER, limit
 NEWEST = 10
 
 
-@sync_command("List the most recent runs, newest first. Reads the database only.", *DATABASE_FLAGS)
-@limit(f"Maximum number of runs; default {NEWEST}. With --rejected: maximum number of records; default all.", "--most")
-@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="Show the records that this run rejected.")
+@sync_command("List the most recent runs, newest first.", *DATABASE_FLAGS)
+@limit(f"Maximum number of runs, by default {NEWEST}; with --rejected, of records, by default all.", "--most")
+@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="List the records that this run rejected instead.")
 @json_flag()
 def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""

@@ -40,21 +40,21 @@ def _faults(text: str) -> list[Fault]:
     return parse_faults(text)
 
 
-@sync_command("Serve the sample catalog on loopback, in the form of the real endpoint, until Ctrl-C.", has_effect=True)
+@sync_command("Serve a sample catalog on a loopback address, in the form of the API, until Ctrl-C.", has_effect=True)
 @_number("--port", 8455, whole_number(0, 65535), "Port to listen on; 0 selects a free port.", metavar="PORT")
 @catalog_size()
 @SEED
 @_number("--latency-ms", 0, whole_number(0, 60_000), "Delay of each response in milliseconds.")
 @click.option(
     "--evolve-every", type=Parsed(parse_duration, "expected {error}."), metavar="DURATION",
-    help="Apply one week of changes at the first request after this time, such as 30s.",
+    help="Interval, such as 30s, after which the catalog changes as in one week.",
 )  # fmt: skip
 @click.option(
     "--fault", "faults", multiple=True, type=Parsed(_faults, "expected {error}."), metavar="KIND[:COUNT]",
-    help="Fault of the next COUNT requests, or of all: an error code such as 429, 455 or 500; short, a page without its last "
-    "template; failed, a task that fails. May be repeated; see docs/cookbook.md.",
+    help="Fault of the next COUNT requests, or of all: an error code such as 429, 455 or 500; `short`, a page without its last "
+    "template; `failed`, a task that fails. Repeatable; see docs/cookbook.md.",
 )  # fmt: skip
-@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead; see docs/operations.md.")
+@click.option("--replay", metavar="FILE", help="Serve a recording of `run --record FILE` instead.")
 def command(
     context: Context, *, templates: int, seed: int, evolve_every: float | None, faults: list[list[Fault]], replay: str | None,
     **how: Any,

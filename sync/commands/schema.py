@@ -10,9 +10,9 @@ from sync.commands.base import Context, json_flag, sync_command
 from sync.errors import UsageError
 
 
-@sync_command("Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names. Needs no database.")
+@sync_command("Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names.")
 @click.argument("name", metavar="[NAME]", required=False)
-@click.option("--all", "every", is_flag=True, help="Print all schemas in one document, under $defs, for code generators.")
+@click.option("--all", "every", is_flag=True, help="Print all schemas in one document, for code generators.")
 @json_flag("Print the list of names as JSON.")
 def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
     """Print a schema, or the list of names."""

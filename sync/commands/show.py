@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@sync_command("Show one template, present or removed. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show one template, present or removed.", *DATABASE_FLAGS)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @AS_OF
 @json_flag()

@@ -71,8 +71,8 @@ def _sample_media(url: str, _document: Document) -> bytes:
 
 
 @sync_command(
-    "Write the catalog as a gallery of static web pages to DIR, for a browser or any web server. Updates an existing gallery; "
-    "writes only files that changed. Reads the database only.",
+    "Write the catalog as a gallery of static web pages to DIR, for a browser or any web server. Of an existing gallery, only "
+    "changed files are written.",
     *DATABASE_FLAGS, quiet=True, has_effect=True,
 )  # fmt: skip
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 3
 
 
-@sync_command("Show the status of the catalog, the runs and the feed. Reads the database only.", *DATABASE_FLAGS)
+@sync_command("Show the status of the catalog, the runs and the feed.", *DATABASE_FLAGS)
 @json_flag()
 def command(context: Context, *, as_json: bool) -> None:
     """Show the status."""

@@ -6,8 +6,8 @@ from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
 from sync.commands.listing import limit
 
 
-@sync_command("List the types of the present templates with their number of templates. Reads the database only.", *DATABASE_FLAGS)
-@limit("Maximum number of rows; the most frequent are shown.")
+@sync_command("List the types of present templates with their number of templates, most frequent first.", *DATABASE_FLAGS)
+@limit("Maximum number of rows.")
 @json_flag()
 def command(context: Context, *, limit: int | None, as_json: bool) -> None:
     """List types."""

@@ -39,8 +39,8 @@ def command() -> None:
 
 
 @sync_command(
-    "List the endpoints with their delivery position and last response. Warns of tags and types in rules that no template has. "
-    "Exits with 78 if a secret is missing.",
+    "List the endpoints, their delivery positions and last responses. Warns if a rule names a tag or type that no template ever "
+    "had. Exit code 78: a secret is missing.",
     *FLAGS, group=command,
 )  # fmt: skip
 @json_flag()
@@ -84,12 +84,13 @@ def _endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEn
 
 
 @sync_command(
-    "Send one signed message to an endpoint and show the response: a test message, which needs no database, or with --change a "
-    "message of a change. The position of the endpoint does not change.",
+    "Send a signed test message to an endpoint and show the response. Needs no database. The delivery position does not change.",
     *SENDING_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 @click.argument("name", metavar="NAME")
-@click.option("--change", "seq", type=whole_number(1, 2**63 - 1), metavar="SEQ", help="Send the change with this seq.")
+@click.option(
+    "--change", "seq", type=whole_number(1, 2**63 - 1), metavar="SEQ", help="Send this change instead; needs the database."
+)
 @json_flag("Print the response as JSON.")
 def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None:
     """Send a test message."""
@@ -130,8 +131,8 @@ def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> 
 
 
 @sync_command(
-    "Deliver all due messages to every endpoint: one pass, for cron. A daemon with SYNC_WEBHOOKS_FILE delivers by itself. Exits "
-    "with 75 if a delivery failed.",
+    "Deliver all due messages once, for cron. A daemon with SYNC_WEBHOOKS_FILE delivers by itself. Exit code 75: a delivery "
+    "failed.",
     *SENDING_FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 @json_flag("Print the result as JSON.")
@@ -161,8 +162,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; to catch "
-    "up, its receiver has to read the catalog again.",
+    "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; its receiver "
+    "has to read the whole catalog again.",
     *FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 @click.argument("name", metavar="NAME")

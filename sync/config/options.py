@@ -189,51 +189,50 @@ class Settings:
     # fmt: off
     api_key: Annotated[str | None, Option("CRUN_API_KEY", None, _key, "KEY", "The Crun API key.", secret=True, file_twin=True)]
     base_url: Annotated[str, Option("CRUN_BASE_URL", "https://api.crun.ai", _base_url, "URL",
-        "The API's origin; https://api.crunai.com in mainland China.")]
+        "Origin of the API; https://api.crunai.com in mainland China.")]
     database_url: Annotated[str, Option("DATABASE_URL", "sqlite:///templates.db", _database_url, "URL",
-        "SQLite, PostgreSQL or MariaDB/MySQL.", secret=True, file_twin=True)]
+        "The database: SQLite, PostgreSQL or MariaDB/MySQL.", secret=True, file_twin=True)]
     interval: Annotated[float, Option("SYNC_INTERVAL", "15m", parse_duration, "DURATION",
-        "Interval between runs of the daemon; the catalog changes a few times a day.")]
+        "Interval between the daemon's runs.")]
     cron: Annotated[str | None, Option("SYNC_CRON", None, _cron, "EXPRESSION",
-        "Cron expression for the daemon, instead of the interval.")]
+        "Cron expression of the daemon's runs, instead of an interval.")]
     timezone: Annotated[str, Option("SYNC_TIMEZONE", "UTC", _zone, "ZONE",
-        "Time zone of SYNC_CRON; UTC has no daylight saving time.")]
+        "Time zone of the cron expression.")]
     page_size: Annotated[int, Option("SYNC_PAGE_SIZE", "50", _whole(1, 50), "N",
-        "Templates per page; 50 is the maximum of the endpoint.")]
+        "Templates per page, from 1 to 50.")]
     concurrency: Annotated[int, Option("SYNC_CONCURRENCY", "4", _whole(1, 64), "N",
         "Maximum number of concurrent page requests.")]
     rate: Annotated[float, Option("SYNC_RATE", "10", _rate, "N",
-        "Rate limit for all requests together, per second; 0 means no limit.")]
+        "Maximum number of requests per second; 0 means no limit.")]
     deadline: Annotated[float, Option("SYNC_DEADLINE", "10m", parse_duration, "DURATION",
-        "Deadline of one run; after it nothing is applied.")]
+        "Maximum duration of a run; a longer one applies nothing.")]
     max_removed: Annotated[Decimal, Option("SYNC_MAX_REMOVED", "10%", _share, "SHARE",
-        "A run that would remove more than this share of the catalog (and more than 10 templates) holds the removals.")]
+        "If more than this share of the catalog, and more than 10 templates, are missing, their removals are held.")]
     hold: Annotated[float, Option("SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
-        "Held removals are applied when at least three consecutive runs confirm them and the first of these began this long ago; "
-        "0s: three runs suffice.")]
+        "Held removals are applied when at least three consecutive runs have confirmed them for this time.")]
     log_format: Annotated[str, Option("SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
-        "auto: console on a terminal, else JSON.")]
+        "Log format; auto: console on a terminal, else JSON.")]
     log_level: Annotated[str, Option("SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
         "debug|info|warning|error", "Minimum severity of logged events.")]
     lease_ttl: Annotated[float, Option("SYNC_LEASE_TTL", "60s", parse_duration, "DURATION",
-        "Time after which the lease of a run expires unless renewed.")]
+        "Time after which a run that hangs or was killed no longer blocks other runs.")]
     grace: Annotated[float, Option("SYNC_GRACE", "30s", parse_duration, "DURATION",
-        "Maximum time for a graceful stop of the daemon.")]
+        "Maximum time that the daemon takes to stop.")]
     stale_after: Annotated[float | None, Option("SYNC_STALE_AFTER", None, parse_duration, "DURATION",
-        "Age after which the last success is stale; default three intervals, one day with SYNC_CRON.")]
+        "Age after which the last successful run is stale; default: three intervals, or one day with SYNC_CRON.")]
     http_host: Annotated[str, Option("SYNC_HTTP_HOST", "127.0.0.1", str, "HOST", "Address for the daemon's probes and metrics.")]
     http_port: Annotated[int | None, Option("SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
         "Port of /livez, /readyz and /metrics; disabled if not set.")]
     metrics_file: Annotated[str | None, Option("SYNC_METRICS_FILE", None, replaceable_file, "FILE",
-        "Metrics file for node_exporter's textfile collector, written by `run` after each run; a daemon does not write it.")]
+        "Metrics file for node_exporter's textfile collector, written by `run`, not by `daemon`.")]
     ping_url: Annotated[str | None, Option("SYNC_PING_URL", None, http_url, "URL",
         "Heartbeat URL; requested at the start, success and failure of each run.", secret=True)]
     proxy: Annotated[str | None, Option("SYNC_PROXY", None, http_url, "URL",
-        "HTTP proxy for all requests except to loopback addresses; HTTPS_PROXY and similar variables are ignored.")]
+        "HTTP proxy, except for loopback addresses; HTTPS_PROXY and similar variables are ignored.")]
     webhooks_file: Annotated[str | None, Option("SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
         "TOML file of webhook endpoints; see docs/changes.md.")]
     site_dir: Annotated[str | None, Option("SYNC_SITE_DIR", None, str, "DIR",
-        "Directory of the gallery, updated by each run that ends succeeded, incomplete or held; see docs/gallery.md.")]
+        "Directory of the gallery, which runs update; see docs/gallery.md.")]
     site_covers: Annotated[bool, Option("SYNC_SITE_COVERS", "false", _flag, "true|false", "Also store copies of the covers.")]
     ca_bundle: Annotated[str | None, Option("SYNC_CA_BUNDLE", None, _readable_file, "FILE",
         "CA bundle to trust instead of the built-in certificate authorities.")]

@@ -12,7 +12,7 @@ from sync.catalog.snapshot import build_snapshot
 from sync.client.api_client import ApiClient
 from sync.config.addresses import require_same_origin
 from sync.config.settings import load, require_key
-from sync.errors import InvalidResponse, NotFound, UnknownTemplate
+from sync.errors import InvalidResponse, NotFound, UnknownTemplate, WalkUnverified
 from sync.reader.catalog import find_template
 from sync.reader.status import last_refresh, verified_at
 from sync.store.acquire import WAIT_SECONDS, LeaseWait
@@ -60,6 +60,8 @@ def refresh(
 def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
     """Compute what changed in one template; write nothing.
 
+    The plan has a problem if the record is rejected, because the stored values are then those of an earlier record.
+
     Raises:
         InvalidResponse: the API returned other templates.
     """
@@ -77,7 +79,14 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
         if served and not records:
             raise InvalidResponse("The catalog returned other templates than the one requested.", code="other-template")
     snapshot = build_snapshot(records, frozenset(), parser)
-    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser)
+    problem = None
+    if snapshot.rejected:
+        problem = WalkUnverified(
+            f"The record of template {template_id!r} is rejected: {snapshot.commonest_reason}. Its stored values stay.",
+            hint="`template-sync runs --rejected RUN` shows the record. If this persists, check for a newer version.",
+            code="rejected",
+        )
+    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser, problem=problem)
 
 
 class _FetchedByOtherError(Exception):

@@ -126,6 +126,19 @@ def test_ensure_fresh_requests_a_template_whose_record_was_rejected(sqlite: Data
     assert catalog.ensure_fresh("1", 300).title_en == "Mended"
 
 
+def test_ensure_fresh_reports_a_record_that_is_rejected_and_verifies_nothing(sqlite: Database, synchronised: Sandbox) -> None:
+    synchronised.replace([record("1", ConsumeItems="many"), *records(3)[1:]])
+    catalog = Catalog(sqlite.engine, clock=noon(10))
+    for _ in range(2):
+        with pytest.raises(SyncError, match="The record of template '1' is rejected: ConsumeItems must be a list") as refused:
+            catalog.ensure_fresh("1", 60)
+        assert refused.value.exit_code == 76
+    assert refreshes(sqlite) == [("1", "incomplete", 1)] * 2
+    assert catalog.template("1").title_en == "Number 1"
+    synchronised.replace(records(3))
+    assert catalog.ensure_fresh("1", 60).title_en == "Number 1"
+
+
 @pytest.mark.parametrize("argument", ["max_age", "wait"])
 @pytest.mark.parametrize("value", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
 def test_ensure_fresh_rejects_an_invalid_time(sqlite: Database, argument: str, value: Any) -> None:

@@ -52,23 +52,14 @@ def of_sandbox(sandbox: Sandbox, **variables: str) -> dict[str, str]:
     return {"CRUN_BASE_URL": sandbox.url, "CRUN_API_KEY": sandbox.key, "SYNC_RATE": "0", **variables}
 
 
-@dataclass(frozen=True)
-class Said:
-    """As `Result`, in bytes."""
-
-    code: int
-    out: bytes
-    err: bytes
-
-
 NO_SERVER = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_RATE": "0", "SYNC_DEADLINE": "5s"}
 
 
-def command(folder: Path, arguments: Sequence[str], **variables: str) -> Said:
+def command(folder: Path, arguments: Sequence[str], **variables: str) -> Result:
     """Run a command with the sandbox's key; unless a setting overrides it, no server is reachable."""
     result = template_sync(*arguments, folder=folder, variables={**NO_SERVER, **variables})
     assert "Traceback" not in result.err, result.err
-    return Said(result.code, result.out.encode(), result.err.encode())
+    return result
 
 
 PROCESS_COMMANDS = {("daemon",), ("mcp",), ("sandbox",)}
@@ -79,29 +70,35 @@ def template_sync(
     *arguments: str,
     folder: Path,
     variables: dict[str, str] | None = None,
-    input: str | None = None,  # noqa: A002 - as `subprocess.run` names it
-    apart: bool = False,
+    input: str | None = None,  # noqa: A002 - the name in `subprocess.run`
+    forked: bool = False,
     in_process: bool = False,
     **options: Any,
 ) -> Result:
     """Run `template-sync` in a folder, and validate its JSON output against the schema.
 
-    It runs in this process, which takes a tenth of the time of a process of its own.
+    By default it runs in this process, which takes a tenth of the time of a new one.
 
     Args:
         arguments: the command line.
         folder: the working directory.
         variables: the settings; no others are set.
         input: the content of stdin; empty if not given.
-        apart: run it in a forked process, because the test is about the process.
-        in_process: also run one of `PROCESS_COMMANDS` in this process, because it ends before it sets signal handlers.
-        options: for `subprocess.run`; with any of them, or with a variable that the interpreter reads, it is started anew.
+        forked: run it in a forked process, for tests of the process.
+        in_process: run one of `PROCESS_COMMANDS` in this process, if it exits before it sets signal handlers.
+        options: for `subprocess.run`; with one of them, or a variable that the interpreter reads, a new interpreter is started.
     """
     environ = environment(**(variables or {}))
-    of_a_process = (arguments[:1] in PROCESS_COMMANDS and not in_process) or threading.current_thread() != threading.main_thread()
-    if options or any(name.startswith(("PYTHON", "LC_", "TZ", "LANG")) for name in variables or {}) or (of_a_process and input):
+    needs_a_process = (
+        arguments[:1] in PROCESS_COMMANDS and not in_process
+    ) or threading.current_thread() != threading.main_thread()
+    if (
+        options
+        or any(name.startswith(("PYTHON", "LC_", "TZ", "LANG")) for name in variables or {})
+        or (needs_a_process and input)
+    ):
         result = _started(arguments, folder, environ, **options, **({} if "stdin" in options else {"input": input}))
-    elif apart or of_a_process:
+    elif forked or needs_a_process:
         result = _forked(arguments, folder, environ)
     else:
         result = _called(arguments, folder, environ, input or "")
@@ -110,9 +107,9 @@ def template_sync(
     return result
 
 
-def _called(arguments: Sequence[str], folder: Path, environ: dict[str, str], given: str) -> Result:
+def _called(arguments: Sequence[str], folder: Path, environ: dict[str, str], stdin: str) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
-        Path(scratch, "stdin").write_text(given)
+        Path(scratch, "stdin").write_text(stdin)
         streams = [Path(scratch, name) for name in ("stdout", "stderr")]
         with ExitStack() as closing:
             closing.enter_context(_process_as_before())
@@ -134,7 +131,7 @@ def _called(arguments: Sequence[str], folder: Path, environ: dict[str, str], giv
 
 @contextmanager
 def _opened(file: Path) -> Iterator[Any]:
-    """Open a stream that may be closed, or fail to close, before the block ends."""
+    """Open a stream that the block may close, or that may fail to close."""
     stream = file.open("w")
     try:
         yield stream
@@ -145,7 +142,7 @@ def _opened(file: Path) -> Iterator[Any]:
 
 @contextmanager
 def _process_as_before() -> Iterator[None]:
-    """Restore whatever a command changes for its whole process."""
+    """Restore what a command changes in the process."""
     root = logging.getLogger()
     libraries = ("httpx", "httpcore", "hpack", "sqlalchemy", "alembic", "apscheduler", "mcp")
     levels = {logger: logger.level for logger in (root, *map(logging.getLogger, libraries))}
@@ -193,18 +190,18 @@ def _forked(arguments: Sequence[str], folder: Path, environ: dict[str, str]) -> 
     from tests.faults import PROCESSES
 
     with tempfile.TemporaryDirectory() as scratch:
-        process = PROCESSES.Process(target=_become_the_program, args=(arguments, str(folder), environ, scratch))
+        process = PROCESSES.Process(target=_run_as_program, args=(arguments, str(folder), environ, scratch))
         process.start()
         process.join(60)
         code = process.exitcode
-        assert code is not None, f"template-sync {' '.join(arguments)} does not end"
+        assert code is not None, f"template-sync {' '.join(arguments)} did not end"
         output = [Path(scratch, stream).read_text() for stream in ("stdout", "stderr")]
         process.close()
     return Result(code, *output)
 
 
-def _become_the_program(arguments: Sequence[str], folder: str, environ: dict[str, str], scratch: str) -> None:
-    """In the forked process: set up environment and streams as a shell does, run the command, and end as the interpreter does."""
+def _run_as_program(arguments: Sequence[str], folder: str, environ: dict[str, str], scratch: str) -> None:
+    """Run the command in the forked process: set up environment and streams as a shell does, exit as the interpreter does."""
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)
@@ -228,7 +225,7 @@ def _exit_code() -> int:
         main()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:  # noqa: BLE001 - the interpreter prints whatever it is
+    except BaseException:  # noqa: BLE001 - as the interpreter
         traceback.print_exc()
         return 1
     return 0

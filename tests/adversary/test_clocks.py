@@ -64,7 +64,7 @@ def test_a_success_is_fresh_within_the_budget(ago: float, code: int, sqlite: Dat
     printed = json.loads(command(tmp_path, ["status", "--json"], DATABASE_URL=sqlite.url).out)
     assert printed["stale"] is bool(code)
     assert command(tmp_path, ["health"], DATABASE_URL=sqlite.url).code == code
-    assert (b"stale" in command(tmp_path, ["status"], DATABASE_URL=sqlite.url).out.split(b"(")[0]) is bool(code)
+    assert ("stale" in command(tmp_path, ["status"], DATABASE_URL=sqlite.url).out.split("(")[0]) is bool(code)
 
 
 @pytest.mark.parametrize("begins", HISTORIES.values(), ids=HISTORIES)
@@ -119,9 +119,9 @@ def test_doctor_accepts_any_date_header(date: str, sqlite: Database, tmp_path: P
     run_with(BEFORE, sqlite.engine)
     dated = lambda request: Reply(HONEST(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
     with Hostile(dated) as server:
-        said = command(tmp_path, ["doctor"], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
-    assert (said.code, b"Unexpected error" in said.err) == (0, False)
-    assert "the API key is accepted" in said.out.decode()
+        result = command(tmp_path, ["doctor"], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
+    assert (result.code, "Unexpected error" in result.err) == (0, False)
+    assert "the API key is accepted" in result.out
 
 
 @pytest.mark.ci_slice
@@ -130,8 +130,8 @@ def test_a_run_waits_for_a_lock_at_most_until_its_deadline(sqlite: Database, tmp
     run_with(BEFORE, sqlite.engine)
     with Sandbox(BEFORE) as sandbox, write_lock(tmp_path):
         variables = {**of_sandbox(sandbox), "DATABASE_URL": sqlite.url, "SYNC_DEADLINE": "1s"}
-        said = template_sync("run", folder=tmp_path, variables=variables)
-    assert said.code in {69, 75}, said.err
+        result = template_sync("run", folder=tmp_path, variables=variables)
+    assert result.code in {69, 75}, result.err
 
 
 def test_after_one_run_readers_do_not_block_runs_on_a_restored_backup(sqlite: Database, tmp_path: Path) -> None:

@@ -143,10 +143,10 @@ def test_the_environment_changes_neither_the_effects_nor_the_exit_code(line: Lin
     run_with(BEFORE, sqlite.engine)
     sqlite.engine.dispose()
     with Sandbox(BEFORE[:1]) as sandbox:
-        code, said = shell(line.line, tmp_path, {**of_sandbox(sandbox), "SYNC_MAX_REMOVED": "0"})
-    assert (code, line.says in said) == (line.code, True), said
-    assert "Unexpected error" not in said
-    assert "Traceback" not in said
-    assert SANDBOX_KEY not in said
+        code, output = shell(line.line, tmp_path, {**of_sandbox(sandbox), "SYNC_MAX_REMOVED": "0"})
+    assert (code, line.says in output) == (line.code, True), output
+    assert "Unexpected error" not in output
+    assert "Traceback" not in output
+    assert SANDBOX_KEY not in output
     if line.statuses:
         assert sqlite.statuses[2:] == list(line.statuses)

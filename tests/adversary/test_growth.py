@@ -123,9 +123,9 @@ def test_different_totals_on_4700_pages_are_reported_in_one_line(database: Datab
 def test_a_thousand_new_names_are_reported_in_a_few_lines(tmp_path: Path) -> None:
     served = [{**each, **{f"{place:02}{number:02}{'n' * 190}": 1 for number in range(80)}} for place, each in enumerate(BEFORE)]
     with Hostile(catalog(served)) as server:
-        said = command(tmp_path, ["run"], CRUN_BASE_URL=server.url)
-    assert said.code == 0
-    assert len(said.err) < 20_000
+        result = command(tmp_path, ["run"], CRUN_BASE_URL=server.url)
+    assert result.code == 0
+    assert len(result.err) < 20_000
 
 
 def test_records_with_980_names_of_2000_characters_are_rejected_and_reported_briefly(database: Database) -> None:

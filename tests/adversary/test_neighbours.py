@@ -182,10 +182,10 @@ def test_no_variable_of_a_driver_changes_stored_or_read_values(
     variables = (
         {"DATABASE_URL": f"{database.url}?{value}"} if variable == "?" else {"DATABASE_URL": database.url, variable: value}
     )
-    assert command(tmp_path, ["export"], **variables).out == exported("+0 ~0 -0")
+    assert command(tmp_path, ["export"], **variables).out.encode() == exported("+0 ~0 -0")
     for line, shows in (("show 12", "战斗游戏"), ("status --json", '"present": 12'), ("changes --json", "2026-05-22T03:37:31Z")):
-        said = command(tmp_path, line.split(), **variables)
-        assert (said.code, shows in said.out.decode()) == (0, True), said.err
+        result = command(tmp_path, line.split(), **variables)
+        assert (result.code, shows in result.out) == (0, True), result.err
 
 
 @pytest.mark.long_on_servers
@@ -197,9 +197,9 @@ def test_a_database_with_an_insufficient_encoding_is_refused_by_name(encoding: s
     try:
         url = database.engine.url.set(database=name).render_as_string(hide_password=False)
         for line in ("db upgrade", "run", "doctor"):
-            said = command(tmp_path, line.split(), DATABASE_URL=url)
-            output = (said.out + said.err).decode()
-            assert (said.code in {69, 75}, encoding in output, "Unexpected error" in output) == (True, True, False), (
+            result = command(tmp_path, line.split(), DATABASE_URL=url)
+            output = result.out + result.err
+            assert (result.code in {69, 75}, encoding in output, "Unexpected error" in output) == (True, True, False), (
                 line,
                 output,
             )

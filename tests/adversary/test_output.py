@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 EVIL = "\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
 """Colours, a bell, bidirectional controls, line breaks, an 8-bit escape that clears the screen, and our own mark for red."""
-SHOWN = rb"\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
+SHOWN = r"\x1b[31m\x07\u202e\n\r\x9b2J\u2066\ufdd2x"
 ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 COLOURS = re.compile(r"\x1b\[(?:0|1|31|32|33)m")
-IN_JSON = rb"\u001b[31m\u0007\u202e\n\r\u009b2J\u2066"
+IN_JSON = r"\u001b[31m\u0007\u202e\n\r\u009b2J\u2066"
 ID = f"2{EVIL}"
 QUOTED = f"no such key: {SANDBOX_KEY}"
 
@@ -50,13 +50,13 @@ class Command:
 
     name: str
     arguments: tuple[str, ...]
-    shows: bytes = SHOWN
+    shows: str = SHOWN
     code: int = 0
     colored: bool = False
     answer: Reply | None = None
 
 
-def command(line: str, shows: bytes = SHOWN, code: int = 0) -> Command:
+def command(line: str, shows: str = SHOWN, code: int = 0) -> Command:
     """Make a command from a command line; `ID` and `EVIL` stand for the id and the text of the attack."""
     return Command(line, tuple({"ID": ID, "EVIL": EVIL}.get(word, word) for word in line.split()), shows, code)
 
@@ -66,7 +66,7 @@ def colored(line: str) -> Command:
     return replace(command(line), name=f"{line}, in colours", colored=True)
 
 
-def refused(line: str, message: str, shows: bytes) -> Command:
+def refused(line: str, message: str, shows: str) -> Command:
     """Make the server refuse the key with this message."""
     return replace(
         command(line, shows, 77), name=f"{line}, refused with {ascii(message)[1:9]}", answer=failure(401, message=message)
@@ -74,9 +74,9 @@ def refused(line: str, message: str, shows: bytes) -> Command:
 
 
 COMMANDS = [
-    command("run", b"11 unchanged"),
-    command("run --json", b'"status": "succeeded"'),
-    command("run --dry-run", b"dry run, nothing written"),
+    command("run", "11 unchanged"),
+    command("run --json", '"status": "succeeded"'),
+    command("run --dry-run", "dry run, nothing written"),
     command("show ID"),
     command("show ID --json", IN_JSON),
     command("list"),
@@ -90,39 +90,39 @@ COMMANDS = [
     command("list --max-price EVIL", code=2),
     command("changes"),
     command("changes --since 0 --json", IN_JSON),
-    command("changes --pending", b"no removals are held"),
+    command("changes --pending", "no removals are held"),
     command("history ID"),
     command("history ID --json", IN_JSON),
     command("diff 1 2"),
     command("diff 1 2 --json", IN_JSON),
-    command("runs", b"succeeded"),
+    command("runs", "succeeded"),
     command("runs --json", IN_JSON),
-    command("runs --rejected 1", b"Title must be a string"),
-    command("runs --rejected 1 --json", b"Title must be a string"),
-    command("status", b"11 templates"),
-    command("status --json", b'"later"'),
+    command("runs --rejected 1", "Title must be a string"),
+    command("runs --rejected 1 --json", "Title must be a string"),
+    command("status", "11 templates"),
+    command("status --json", '"later"'),
     command("export", IN_JSON),
     command("export --json", IN_JSON),
     command("form ID", IN_JSON),
-    command("form ID --validate EVIL", b"cannot be read", 2),
+    command("form ID --validate EVIL", "cannot be read", 2),
     command("form ID --request --resolution EVIL", IN_JSON),
-    command("form 1 --request --resolution EVIL", b"there is no price at", 2),
-    command("show EVIL", b"No template", 2),
-    command("refresh EVIL", b"No template", 2),
-    command("prune --older-than EVIL", b"expected a duration", 2),
-    command("diff 1 EVIL", b"is neither a run nor a date", 2),
-    command("EVIL", b"There is no command", 2),
-    command("run --page-size EVIL", b"SYNC_PAGE_SIZE", 78),
+    command("form 1 --request --resolution EVIL", "there is no price at", 2),
+    command("show EVIL", "No template", 2),
+    command("refresh EVIL", "No template", 2),
+    command("prune --older-than EVIL", "expected a duration", 2),
+    command("diff 1 EVIL", "is neither a run nor a date", 2),
+    command("EVIL", "There is no command", 2),
+    command("run --page-size EVIL", "SYNC_PAGE_SIZE", 78),
     colored("show ID"),
     colored("list"),
     colored("changes"),
     colored("diff 1 2"),
-    refused("run", EVIL, b"Message: " + SHOWN),
-    refused("run --json", EVIL, SHOWN.replace(b"\\", b"\\\\")),
-    refused("doctor", EVIL, b"Message: " + SHOWN),
-    refused("run", QUOTED, b"no such key: [secret]"),
-    refused("run --json", QUOTED, b"no such key: [secret]"),
-    refused("doctor", QUOTED, b"no such key: [secret]"),
+    refused("run", EVIL, "Message: " + SHOWN),
+    refused("run --json", EVIL, SHOWN.replace("\\", "\\\\")),
+    refused("doctor", EVIL, "Message: " + SHOWN),
+    refused("run", QUOTED, "no such key: [secret]"),
+    refused("run --json", QUOTED, "no such key: [secret]"),
+    refused("doctor", QUOTED, "no such key: [secret]"),
 ]  # fmt: skip
 
 
@@ -170,16 +170,16 @@ def test_output_contains_no_active_control_characters(attack: Command, evil_data
     served = one_after_another(attack.answer) if attack.answer else catalog(evil(2, later=EVIL))
     colors = {"FORCE_COLOR": "1"} if attack.colored else {}
     with Hostile(served) as server:
-        said = run_command(tmp_path, attack.arguments, CRUN_BASE_URL=server.url, **colors)
-    everything = (said.out + said.err).decode()
-    assert (said.code, attack.shows in said.out + said.err) == (attack.code, True), everything
-    assert ACTS.findall(COLOURS.sub("", everything) if attack.colored else everything) == []
-    assert (COLOURS.search(everything) is not None) is attack.colored
+        result = run_command(tmp_path, attack.arguments, CRUN_BASE_URL=server.url, **colors)
+    output = result.out + result.err
+    assert (result.code, attack.shows in output) == (attack.code, True), output
+    assert ACTS.findall(COLOURS.sub("", output) if attack.colored else output) == []
+    assert (COLOURS.search(output) is not None) is attack.colored
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
 def test_no_cell_of_a_csv_export_is_a_formula(cell: Cell, sqlite: Database, tmp_path: Path) -> None:
     with Hostile(catalog([record("1", Title=cell.sent, Title_en="end")])) as server:
         run_against(server.url, sqlite.engine)
-    said = run_command(tmp_path, ["export", "--format", "csv"], DATABASE_URL=sqlite.url)
-    assert said.out.decode().partition("7642552612302307355,217677058,")[2].partition(",end,")[0] == cell.written
+    result = run_command(tmp_path, ["export", "--format", "csv"], DATABASE_URL=sqlite.url)
+    assert result.out.partition("7642552612302307355,217677058,")[2].partition(",end,")[0] == cell.written

@@ -128,9 +128,9 @@ def test_an_invalid_setting_is_refused_by_name_and_nothing_is_written(attack: Se
 @pytest.mark.parametrize("attack", LINES, ids=lambda attack: attack.name)
 def test_an_invalid_argument_is_refused_and_nothing_is_written(attack: Setting, sqlite: Database, tmp_path: Path) -> None:
     before = fill(sqlite).dump()
-    said = command(tmp_path, attack.line.split(" "), DATABASE_URL=sqlite.url)
-    assert (said.code, attack.says in said.err.decode()) == (attack.code, True), said.err.decode()[-500:]
-    assert len(said.err) < LONGEST_ERROR
+    result = command(tmp_path, attack.line.split(" "), DATABASE_URL=sqlite.url)
+    assert (result.code, attack.says in result.err) == (attack.code, True), result.err[-500:]
+    assert len(result.err) < LONGEST_ERROR
     assert sqlite.dump() == before
 
 
@@ -145,8 +145,8 @@ def test_two_runs_that_a_prune_kept_can_be_compared(database: Database, tmp_path
         run_with([record("1", Title_en=title), record("2")], database.engine)
     assert command(tmp_path, ["prune", "--keep-runs", "4"], DATABASE_URL=database.url).code == 0
     for before, after in ((6, 8), (6, 9), (7, 8)):
-        said = command(tmp_path, ["diff", str(before), str(after), "--json"], DATABASE_URL=database.url)
-        (change,) = json.loads(said.out)
+        shown = command(tmp_path, ["diff", str(before), str(after), "--json"], DATABASE_URL=database.url)
+        (change,) = json.loads(shown.out)
         assert (change["template_id"], change["fields"][0]["old"], change["fields"][0]["new"]) == ("1", "old", "new")
     assert json.loads(command(tmp_path, ["diff", "6", "7", "--json"], DATABASE_URL=database.url).out) == []
     assert command(tmp_path, ["diff", "5", "8"], DATABASE_URL=database.url).code == 2
@@ -155,7 +155,7 @@ def test_two_runs_that_a_prune_kept_can_be_compared(database: Database, tmp_path
 @pytest.mark.parametrize("url", NO_DATABASE, ids=["postgresql", "mariadb", "sqlite"])
 @pytest.mark.parametrize("line", ["run --json", "refresh 1 --json"])
 def test_run_json_reports_an_unreachable_database(line: str, url: str, tmp_path: Path) -> None:
-    said = command(tmp_path, line.split(), DATABASE_URL=url)
-    result = json.loads(said.out)
-    assert (said.code, result["status"], result["run_id"]) == (69, "failed", None)
-    assert result["error"].encode() in said.err
+    result = command(tmp_path, line.split(), DATABASE_URL=url)
+    printed = json.loads(result.out)
+    assert (result.code, printed["status"], printed["run_id"]) == (69, "failed", None)
+    assert printed["error"] in result.err

@@ -1,4 +1,4 @@
-"""The commands as a user meets them: processes, exit codes, one clear sentence for each error, documented JSON."""
+"""The main commands as processes: exit codes, errors, JSON."""
 
 from __future__ import annotations
 
@@ -40,33 +40,35 @@ def sandbox() -> Iterator[Sandbox]:
         yield server
 
 
-def test_the_demo_tells_what_the_catalog_says_that_it_changed(tmp_path: Path) -> None:
+def test_the_demo_reports_the_changes_of_the_sample_catalog(tmp_path: Path) -> None:
     shown = json.loads(template_sync("demo", "--json", folder=tmp_path).out)
-    told = shown["second"]["changes"]
-    by_kind = {kind: {each["template_id"] for each in told if each["kind"] == kind} for kind in ("added", "removed", "changed")}
-    truth = shown["evolution"]
+    published = shown["second"]["changes"]
+    by_kind = {
+        kind: {each["template_id"] for each in published if each["kind"] == kind} for kind in ("added", "removed", "changed")
+    }
+    expected = shown["evolution"]
     assert shown["first"]["added"] == 280
-    assert by_kind["added"] == set(truth["added"])
-    assert by_kind["removed"] == set(truth["removed"])
-    assert by_kind["changed"] == {*truth["repriced"], *truth["renamed"], *truth["retagged"]}
+    assert by_kind["added"] == set(expected["added"])
+    assert by_kind["removed"] == set(expected["removed"])
+    assert by_kind["changed"] == {*expected["repriced"], *expected["renamed"], *expected["retagged"]}
 
 
 @pytest.mark.parametrize(("option", "code"), [([], 0), (["--exit-code"], 3)])
-def test_run_twice_the_second_finds_nothing(tmp_path: Path, sandbox: Sandbox, option: list[str], code: int) -> None:
+def test_a_second_run_finds_no_change(tmp_path: Path, sandbox: Sandbox, option: list[str], code: int) -> None:
     first = template_sync("run", *option, folder=tmp_path, variables=of_sandbox(sandbox))
     assert (first.code, first.out.splitlines()[-1][:10]) == (code, "+120 added")
     second = template_sync("run", "--exit-code", folder=tmp_path, variables=of_sandbox(sandbox))
     assert (second.code, second.out[:34]) == (0, "no changes (120 templates checked)")
 
 
-def test_a_dry_run_writes_nothing_at_all(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_dry_run_creates_no_file(tmp_path: Path, sandbox: Sandbox) -> None:
     shown = template_sync("run", "--dry-run", "--json", folder=tmp_path, variables=of_sandbox(sandbox))
     assert shown.code == 0
     assert json.loads(shown.out)["added"] == 120
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dry_run_on_a_filled_database_leaves_every_row_alone(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_dry_run_changes_no_row(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
     run_with(records(5), sqlite.engine)
     before = sqlite.dump()
     variables = of_sandbox(sandbox, DATABASE_URL=sqlite.url)
@@ -75,31 +77,33 @@ def test_a_dry_run_on_a_filled_database_leaves_every_row_alone(sqlite: Database,
     assert sqlite.dump() == before
 
 
-def test_a_dry_run_that_would_hold_removals_points_to_no_list_of_them(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_dry_run_that_would_hold_removals_names_the_option_that_applies_them(
+    sqlite: Database, sandbox: Sandbox, tmp_path: Path
+) -> None:
     run_with(records(300), sqlite.engine)
-    said = template_sync("run", "--dry-run", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url))
-    assert said.code == 4
-    assert "→ Nothing was written. A run holds the removals; `run --accept-removals` applies them." in said.err
+    result = template_sync("run", "--dry-run", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url))
+    assert result.code == 4
+    assert "→ Nothing was written. A run holds the removals; `run --accept-removals` applies them." in result.err
 
 
-@pytest.mark.parametrize(("variables", "code", "sentence", "advice"), [
+@pytest.mark.parametrize(("variables", "code", "message", "hint"), [
     ({"CRUN_API_KEY": ""}, 78, "CRUN_API_KEY: not set", "template-sync config"),
     ({"CRUN_API_KEY": "ak_" + "x" * 32}, 77, "The API key was refused (401).", "Check CRUN_API_KEY"),
     ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "no template catalog at this address (404)", "Check CRUN_BASE_URL"),
     ({"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "2s"}, 75, "the connection was refused", "doctor"),
     ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "directory exists"),
-    ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
-    ({"DATABASE_URL": "mariadb://nobody@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
+    ({"DATABASE_URL": "postgresql://user@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
+    ({"DATABASE_URL": "mariadb://user@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),
     ({"SYNC_PAGE_SIZE": "0", "SYNC_RATE": "fast"}, 78, "SYNC_PAGE_SIZE: expected a whole number from 1 to 50", "config"),
 ])  # fmt: skip
-def test_each_error_is_one_sentence_with_what_to_do(
-    tmp_path: Path, sandbox: Sandbox, variables: dict[str, str], code: int, sentence: str, advice: str
+def test_each_error_has_an_exit_code_a_sentence_and_a_hint(
+    tmp_path: Path, sandbox: Sandbox, variables: dict[str, str], code: int, message: str, hint: str
 ) -> None:
     given = {**of_sandbox(sandbox), **{name: value.format(url=sandbox.url) for name, value in variables.items()}}
     result = template_sync("run", folder=tmp_path, variables=given)
     assert result.code == code
-    assert sentence in result.err
-    assert advice in result.err
+    assert message in result.err
+    assert hint in result.err
     assert "Traceback" not in result.err
     assert result.out == ""
 
@@ -107,14 +111,14 @@ def test_each_error_is_one_sentence_with_what_to_do(
 @pytest.mark.parametrize(
     "arguments", [["status"], ["list"], ["changes"], ["runs"], ["show", "1"], ["export"], ["prune", "--keep-runs", "1"]]
 )
-def test_reading_where_there_is_no_database_says_so_and_makes_none(tmp_path: Path, arguments: list[str]) -> None:
+def test_reading_a_missing_database_is_an_error_and_creates_no_file(tmp_path: Path, arguments: list[str]) -> None:
     result = template_sync(*arguments, folder=tmp_path)
     assert result.code == 69
     assert "There is no database at templates.db yet" in result.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_run_prints_its_json_too(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_failed_run_prints_its_json(tmp_path: Path, sandbox: Sandbox) -> None:
     variables = {**of_sandbox(sandbox), "CRUN_API_KEY": "ak_" + "x" * 32}
     result = template_sync("run", "--json", folder=tmp_path, variables=variables)
     assert result.code == 77
@@ -123,7 +127,7 @@ def test_a_failed_run_prints_its_json_too(tmp_path: Path, sandbox: Sandbox) -> N
     assert "CRUN_API_KEY" in shown["hint"]
 
 
-def test_export_is_the_same_byte_for_byte_and_in_three_forms(filled: Path) -> None:
+def test_export_is_reproducible_and_equal_in_three_formats(filled: Path) -> None:
     lines = template_sync("export", folder=filled).out
     assert lines == template_sync("export", folder=filled).out
     documents = [json.loads(line) for line in lines.splitlines()]
@@ -133,13 +137,13 @@ def test_export_is_the_same_byte_for_byte_and_in_three_forms(filled: Path) -> No
     assert [row["template_id"] for row in table] == [each["template_id"] for each in documents]
 
 
-def test_refresh_records_one_templates_change_now(tmp_path: Path) -> None:
+def test_refresh_stores_the_change_of_one_template(tmp_path: Path) -> None:
     catalog = records(5)
     with Sandbox(catalog) as server:
         template_sync("run", folder=tmp_path, variables=of_sandbox(server))
         server.replace([record("1", Title_en="Renamed"), *catalog[1:4]])
         refreshed = json.loads(template_sync("refresh", "1", "--json", folder=tmp_path, variables=of_sandbox(server)).out)
-        assert [told["field"] for told in refreshed["changes"][0]["fields"]] == ["title_en"]
+        assert [change["field"] for change in refreshed["changes"][0]["fields"]] == ["title_en"]
         gone = template_sync("refresh", "5", folder=tmp_path, variables=of_sandbox(server))
         assert gone.code == 0
         assert "the next run, which walks the whole catalog, decides" in gone.err
@@ -150,7 +154,7 @@ def test_refresh_records_one_templates_change_now(tmp_path: Path) -> None:
     assert (shown["present"], shown["last_success"]["trigger"]) == (5, "run")
 
 
-def test_refresh_names_its_template_and_waits_as_long_as_asked_for_the_lease(tmp_path: Path) -> None:
+def test_refresh_stores_its_template_and_waits_for_the_lease_as_long_as_requested(tmp_path: Path) -> None:
     with Sandbox(records(2)) as server:
         variables = of_sandbox(server)
         template_sync("run", folder=tmp_path, variables=variables)
@@ -185,20 +189,20 @@ def test_changes_follows_the_feed(tmp_path: Path) -> None:
         follower.wait()
 
 
-def test_colours_are_for_terminals_and_for_those_who_force_them(filled: Path) -> None:
+def test_output_has_colours_only_if_they_are_forced_or_on_a_terminal(filled: Path) -> None:
     assert "\x1b[" not in template_sync("changes", folder=filled).out
     assert "\x1b[" in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1"}).out
     assert "\x1b[" not in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
 
 
-def test_a_dry_run_refuses_a_schema_that_it_does_not_know(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_commands_refuse_an_unknown_schema(sqlite: Database, sandbox: Sandbox, tmp_path: Path) -> None:
     sqlite.execute("UPDATE sync_alembic_version SET version_num = '9999'")
     for arguments in (["run"], ["run", "--dry-run"], ["status"]):
         assert template_sync(*arguments, folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=sqlite.url)).code == 69
 
 
-def loaded_by(folder: Path, *arguments: str, **variables: str) -> set[str]:
-    """Run a command; name the packages that `python -X importtime` reports."""
+def imported_by(folder: Path, *arguments: str, **variables: str) -> set[str]:
+    """Run a command; return the packages that `python -X importtime` reports."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "sync", *arguments],
         cwd=folder, env=environment(**variables), capture_output=True, text=True, check=True,
@@ -208,19 +212,19 @@ def loaded_by(folder: Path, *arguments: str, **variables: str) -> set[str]:
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]])
-def test_version_and_help_load_nothing_heavy(tmp_path: Path, arguments: list[str]) -> None:
-    loaded = loaded_by(tmp_path, *arguments)
-    assert not loaded & {"sqlalchemy", "alembic", "httpx", "structlog", "apscheduler", "prometheus_client", "asyncio"}
+def test_version_and_help_import_no_large_library(tmp_path: Path, arguments: list[str]) -> None:
+    imported = imported_by(tmp_path, *arguments)
+    assert not imported & {"sqlalchemy", "alembic", "httpx", "structlog", "apscheduler", "prometheus_client", "asyncio"}
 
 
-def test_a_run_loads_neither_alembic_nor_the_scheduler_once_the_schema_is_there(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_run_on_a_current_schema_imports_neither_alembic_nor_the_scheduler(tmp_path: Path, sandbox: Sandbox) -> None:
     template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox))
-    loaded = loaded_by(tmp_path, "run", **of_sandbox(sandbox))
-    assert {"sqlalchemy", "httpcore", "structlog"} <= loaded
-    assert not loaded & {"alembic", "apscheduler", "prometheus_client"}
+    imported = imported_by(tmp_path, "run", **of_sandbox(sandbox))
+    assert {"sqlalchemy", "httpcore", "structlog"} <= imported
+    assert not imported & {"alembic", "apscheduler", "prometheus_client"}
 
 
-def test_ctrl_c_gives_the_walk_up_and_records_it(tmp_path: Path) -> None:
+def test_ctrl_c_interrupts_the_run_and_releases_the_lease(tmp_path: Path) -> None:
     assert template_sync("db", "upgrade", folder=tmp_path).code == 0
     with Sandbox(records(60), latency_ms=3000) as server:
         process = subprocess.Popen(

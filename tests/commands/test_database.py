@@ -58,16 +58,14 @@ SERVER_OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "option", "code", "words"), SERVER_OPTIONS, ids=lambda value: str(value)[:24])
-def test_an_option_of_a_server_that_cannot_be_used_is_named(
-    kind: str, option: str, code: int, words: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(("kind", "option", "code", "message"), SERVER_OPTIONS, ids=lambda value: str(value)[:24])
+def test_an_unusable_option_of_a_server_is_reported(kind: str, option: str, code: int, message: str, tmp_path: Path) -> None:
     if "one.pem" in option:
         for name in ("one", "two"):
             make_key_pair(tmp_path, name)
     url = server_url(kind).replace("?ssl_disabled=1", "")
     refused = status_at(f"{url}{'&' if '?' in url else '?'}{option.format(folder=tmp_path)}", tmp_path)
-    assert (refused.code, words.format(folder=tmp_path) in refused.err) == (code, True), refused.err
+    assert (refused.code, message.format(folder=tmp_path) in refused.err) == (code, True), refused.err
     assert "bug" not in refused.err
 
 
@@ -77,7 +75,7 @@ def make_key_pair(folder: Path, name: str) -> None:
     subprocess.run(["openssl", "req", "-x509", *kind, *files], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize(("url", "words"), [
+@pytest.mark.parametrize(("url", "message"), [
     ("sqlite:///templates.db?bogus=1", "the option bogus cannot be used"),
     ("sqlite:///templates.db?isolation_level=x", "the option isolation_level cannot be used"),
     ("sqlite:///templates.db?detect_types=3", "the option detect_types cannot be used"),
@@ -89,14 +87,14 @@ def make_key_pair(folder: Path, name: str) -> None:
     ("postgresql+asyncpg://u@127.0.0.1/x", "the driver asyncpg cannot be used; write postgresql://"),
     ("mysql+mysqldb://u@127.0.0.1/x", "the driver mysqldb cannot be used; write mysql://"),
 ])  # fmt: skip
-def test_an_option_of_sqlite_or_another_driver_is_named(url: str, words: str, sqlite: Database, tmp_path: Path) -> None:
+def test_an_unusable_option_of_sqlite_or_driver_is_reported(url: str, message: str, sqlite: Database, tmp_path: Path) -> None:
     assert sqlite.url.endswith("templates.db")
     refused = status_at(url, tmp_path)
-    assert (refused.code, words in refused.err) == (78, True), refused.err
+    assert (refused.code, message in refused.err) == (78, True), refused.err
     assert "crun-template-sync[" not in refused.err
 
 
-def test_sqlite_s_read_only_mode_is_kept(sqlite: Database, tmp_path: Path) -> None:
+def test_the_read_only_mode_of_sqlite_has_effect(sqlite: Database, tmp_path: Path) -> None:
     read_only = {"DATABASE_URL": "sqlite:///templates.db?mode=ro", "CRUN_API_KEY": "k", "CRUN_BASE_URL": "http://127.0.0.1:9"}
     assert sqlite.url.endswith("templates.db")
     assert template_sync("status", folder=tmp_path, variables=read_only).code == 0
@@ -104,10 +102,10 @@ def test_sqlite_s_read_only_mode_is_kept(sqlite: Database, tmp_path: Path) -> No
     assert (refused.code, "mode=ro" in refused.err) == (69, True), refused.err
 
 
-def test_a_table_that_may_not_be_read_is_a_missing_grant_and_no_missing_folder(database: Database, tmp_path: Path) -> None:
+def test_a_table_without_a_grant_is_reported_with_a_hint_to_grant(database: Database, tmp_path: Path) -> None:
     if database.kind == "sqlite":
         pytest.skip("SQLite has no grants")
-    account, identified = {"postgresql": ("sync_test_stranger", "LOGIN PASSWORD 'x'"), "mariadb": ("sync_test_stranger", "")}[
+    account, identified = {"postgresql": ("sync_test_other", "LOGIN PASSWORD 'x'"), "mariadb": ("sync_test_other", "")}[
         database.kind
     ]
     name = database.engine.url.database
@@ -123,7 +121,7 @@ def test_a_table_that_may_not_be_read_is_a_missing_grant_and_no_missing_folder(d
     assert (refused.code, "Grant this user" in refused.err, "directory" in refused.err) == (69, True, False), refused.err
 
 
-def test_a_process_without_free_file_descriptors_says_so(sqlite: Database, tmp_path: Path) -> None:
+def test_a_process_without_free_file_descriptors_reports_the_limit(sqlite: Database, tmp_path: Path) -> None:
     assert sqlite.url.endswith("templates.db")
     code = (
         "import os, resource, sys; from sync.store.engine import open_engine, reading; from sync.reader import status; "
@@ -138,7 +136,7 @@ def test_a_process_without_free_file_descriptors_says_so(sqlite: Database, tmp_p
 
 
 def ed25519_server(listening: socket.socket) -> None:
-    """Greet as MariaDB does, and ask for a kind of authentication whose package is not installed."""
+    """Send a MariaDB greeting, then request an authentication plugin whose package is not installed."""
     connection, _ = listening.accept()
     with connection:
         greeting = (
@@ -152,7 +150,7 @@ def ed25519_server(listening: socket.socket) -> None:
         connection.recv(4096)
 
 
-def test_an_account_whose_authentication_needs_a_package_names_it(tmp_path: Path) -> None:
+def test_an_authentication_that_needs_a_package_is_reported_with_its_name(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = threading.Thread(target=ed25519_server, args=(listening,), daemon=True)
         serving.start()
@@ -162,18 +160,16 @@ def test_an_account_whose_authentication_needs_a_package_names_it(tmp_path: Path
 
 
 @pytest.mark.parametrize("line", ["status", "run", "db upgrade", "db check"])
-def test_an_empty_search_path_is_not_taken_for_an_empty_database(line: str, tmp_path: Path) -> None:
+def test_an_empty_search_path_is_reported_instead_of_missing_tables(line: str, tmp_path: Path) -> None:
     url = server_url("postgresql")
-    as_a_pooler_left_it = f"{url}{'&' if '?' in url else '?'}options=-c%20search_path%3D"
-    variables = {"DATABASE_URL": as_a_pooler_left_it, "CRUN_API_KEY": "k", "CRUN_BASE_URL": "http://127.0.0.1:9"}
+    without_search_path = f"{url}{'&' if '?' in url else '?'}options=-c%20search_path%3D"
+    variables = {"DATABASE_URL": without_search_path, "CRUN_API_KEY": "k", "CRUN_BASE_URL": "http://127.0.0.1:9"}
     refused = template_sync(*line.split(), folder=tmp_path, variables=variables)
     assert (refused.code, "search_path" in refused.err, "db upgrade" in refused.err) == (69, True, False), refused.err
 
 
 @pytest.mark.parametrize("copied", ["runs", "runs without the lease's row"])
-def test_rows_that_were_copied_with_their_numbers_do_not_stop_the_next_run(
-    database: Database, copied: str, tmp_path: Path
-) -> None:
+def test_a_run_after_copied_rows_gets_the_next_run_id(database: Database, copied: str, tmp_path: Path) -> None:
     old = {"trigger": "run", "status": "succeeded", "started_at": datetime(2026, 1, 1, tzinfo=UTC), "holder": "another host"}
     with database.engine.begin() as connection:
         connection.execute(sa.insert(sync_runs), [{**old, "run_id": number, "fence": number} for number in range(1, 41)])
@@ -188,14 +184,12 @@ def test_rows_that_were_copied_with_their_numbers_do_not_stop_the_next_run(
 
 
 def small_files() -> None:
-    """Stand for a full disk: no file may grow past a few pages."""
+    """Simulate a full disk: limit the size of files to a few pages."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
 
 
 @pytest.mark.parametrize("fault", ["none", "full disk", pytest.param("damaged page", marks=pytest.mark.ci_slice)])
-def test_doctor_leaves_with_the_exit_code_of_a_run_on_a_full_or_damaged_disk(
-    fault: str, sqlite: Database, tmp_path: Path
-) -> None:
+def test_doctor_has_the_exit_code_of_a_run_on_a_full_or_damaged_disk(fault: str, sqlite: Database, tmp_path: Path) -> None:
     run_with(records(50), sqlite.engine)
     sqlite.engine.dispose()
     file = Path(sqlite.url.removeprefix("sqlite:///"))
@@ -210,7 +204,7 @@ def test_doctor_leaves_with_the_exit_code_of_a_run_on_a_full_or_damaged_disk(
     with Sandbox(records(300)) as sandbox:
         variables = of_sandbox(sandbox, DATABASE_URL=sqlite.url)
         limits: dict[str, Any] = {"preexec_fn": small_files} if fault == "full disk" else {}
-        variables["PYTHONDONTWRITEBYTECODE"] = "1"  # half a compiled file would stay
+        variables["PYTHONDONTWRITEBYTECODE"] = "1"  # a truncated .pyc file would remain
         checked = template_sync("doctor", folder=tmp_path, variables=variables, **limits)
         unchanged = file.read_bytes() == before
         ran = template_sync("run", folder=tmp_path, variables=variables, **limits)
@@ -220,7 +214,7 @@ def test_doctor_leaves_with_the_exit_code_of_a_run_on_a_full_or_damaged_disk(
 
 @pytest.mark.long
 @pytest.mark.parametrize("row_format", ["compact", "redundant"])
-def test_mariadb_s_default_row_format_does_not_matter(row_format: str, tmp_path: Path) -> None:
+def test_the_tables_work_with_any_default_row_format_of_mariadb(row_format: str, tmp_path: Path) -> None:
     with own_folder("mysql") as folder:
         options = ["--skip-log-bin", f"--innodb-default-row-format={row_format}"]
         with mariadb_in(folder, options) as server:
@@ -231,24 +225,24 @@ def test_mariadb_s_default_row_format_does_not_matter(row_format: str, tmp_path:
                 assert done.code == 0, done.err
 
 
-def test_a_run_s_duration_includes_its_commit(sqlite: Database, tmp_path: Path) -> None:
-    passed = [0.0]
+def test_the_duration_of_a_run_includes_its_commit(sqlite: Database, tmp_path: Path) -> None:
+    elapsed = [0.0]
 
-    def stand_still(_connection: sa.Connection) -> None:
-        passed[0] += 200.0  # as a process that is stopped in its commit
+    def pause(_connection: sa.Connection) -> None:
+        elapsed[0] += 200.0  # as if the process were suspended in its commit
 
-    clock = lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=passed[0])  # noqa: E731 - it is one expression
-    sa.event.listen(sqlite.engine, "commit", stand_still)
+    clock = lambda: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=elapsed[0])  # noqa: E731 - one expression
+    sa.event.listen(sqlite.engine, "commit", pause)
     ran = run_with(records(3), sqlite.engine, clock=clock).run
     shown = template_sync("runs", "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
-    assert ran.seconds == 600.0  # three transactions: for the lease, for what is stored, and the run's own
+    assert ran.seconds == 600.0  # three transactions: lease, apply, end of the run
     assert json.loads(shown.out)[0]["seconds"] == ran.seconds
 
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize("table", ["template_versions", "unconfirmed_removals"])
-def test_doctor_names_a_table_that_a_run_may_not_write(database: Database, table: str, tmp_path: Path) -> None:
-    """As after an upgrade by another role, whose new tables the program's own role may only read."""
+def test_doctor_reports_a_table_without_write_permission(database: Database, table: str, tmp_path: Path) -> None:
+    """As after an upgrade by another role: the role of the program may only read the new tables."""
     if database.kind == "sqlite":
         pytest.skip("SQLite has no grants")
     role, name = f"sync_test_writer_{os.getpid()}", database.engine.url.database

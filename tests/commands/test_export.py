@@ -1,4 +1,4 @@
-"""`export`, and `--as-of` of list, show, diff and export: the catalog as it was, with the cursor from which to continue."""
+"""`export`, and `--as-of` of list, show, diff and export: the catalog of the past, with the cursor of its run."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
-def exported(folder: Path, database: Database, *words: str) -> str:
-    said = command(folder, ["export", *words], DATABASE_URL=database.url)
-    assert (said.code, said.err) == (0, b"")
-    return said.out.decode()
+def exported(folder: Path, database: Database, *options: str) -> str:
+    result = command(folder, ["export", *options], DATABASE_URL=database.url)
+    assert (result.code, result.err) == (0, "")
+    return result.out
 
 
-def test_the_cursor_stands_before_the_catalog_and_changes_nothing_of_it(sqlite: Database, tmp_path: Path) -> None:
+def test_the_cursor_is_printed_before_an_unchanged_export(sqlite: Database, tmp_path: Path) -> None:
     run_with(records(3), sqlite.engine)
     cursor = overview(sqlite.engine).cursor
     first, _, rest = exported(tmp_path, sqlite, "--with-cursor").partition("\n")
@@ -44,7 +44,7 @@ def test_the_cursor_stands_before_the_catalog_and_changes_nothing_of_it(sqlite: 
     assert [(change["kind"], change["template_id"]) for change in since] == [("added", "4"), ("added", "5"), ("removed", "1")]
 
 
-def test_an_export_of_the_past_stands_where_the_feed_stood_then(database: Database) -> None:
+def test_a_catalog_of_the_past_has_the_cursor_of_its_run(database: Database) -> None:
     run_with(records(2), database.engine)
     run_with(records(3), database.engine)
     with open_catalog(database.engine, after_run=1) as (cursor, documents):
@@ -52,14 +52,14 @@ def test_an_export_of_the_past_stands_where_the_feed_stood_then(database: Databa
     assert [each["template_id"] for each in changes(database.engine, since=cursor)] == ["3"]
 
 
-def test_an_empty_catalog_has_a_cursor_too(database: Database) -> None:
+def test_an_empty_catalog_has_a_cursor(database: Database) -> None:
     with open_catalog(database.engine) as (cursor, documents):
         assert list(documents) == []
     run_with(records(1), database.engine)
     assert [each["template_id"] for each in changes(database.engine, since=cursor)] == ["1"]
 
 
-def test_catalog_and_cursor_are_of_one_moment_although_a_run_commits_between_their_queries(database: Database) -> None:
+def test_catalog_and_cursor_are_consistent_while_runs_commit_between_their_queries(database: Database) -> None:
     run_with(records(3), database.engine)
     cursor, reader, writer = overview(database.engine).cursor, open_engine(database.url), open_engine(database.url)
 
@@ -78,12 +78,12 @@ def test_catalog_and_cursor_are_of_one_moment_although_a_run_commits_between_the
     assert [each["template_id"] for each in changes(database.engine, since=found)] == [str(4 + n) for n in range(len(runs))]
 
 
-def test_two_formats_at_once_are_refused(sqlite: Database, tmp_path: Path) -> None:
+def test_json_and_another_format_cannot_be_combined(sqlite: Database, tmp_path: Path) -> None:
     run_with(records(1), sqlite.engine)
     for style in ("csv", "atom"):
-        said = command(tmp_path, ["export", "--json", "--format", style], DATABASE_URL=sqlite.url)
-        assert (said.code, said.out) == (2, b"")
-        assert f"--json and --format {style} cannot be combined." in said.err.decode()
+        result = command(tmp_path, ["export", "--json", "--format", style], DATABASE_URL=sqlite.url)
+        assert (result.code, result.out) == (2, "")
+        assert f"--json and --format {style} cannot be combined." in result.err
 
 
 @pytest.mark.long_on_servers
@@ -94,21 +94,19 @@ def test_the_catalog_is_read_in_batches_by_id(database: Database, after_run: int
     catalog = [record(each) for each in ("2", "10", "a", "B", "c")]
     run_with([*catalog[:4], record("x")], database.engine)
     run_with(catalog, database.engine)
-    asked: list[str] = []
-    sa.event.listen(database.engine, "before_cursor_execute", lambda *of: asked.append(of[2]))
+    statements: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
     with open_catalog(database.engine, after_run=after_run, batch=batch) as (_cursor, documents):
-        before = len(asked)
+        before = len(statements)
         assert next(documents)["template_id"] == "10"
-        assert len(asked) == before + 1
+        assert len(statements) == before + 1
         assert [each["template_id"] for each in documents] == ["2", "B", "a", "c"]
-        assert len(asked) - before in {queries, queries + 1}
+        assert len(statements) - before in {queries, queries + 1}
 
 
 @pytest.mark.parametrize("count", [0, 3])
 @pytest.mark.parametrize("cursor", [[], ["--with-cursor"]])
-def test_the_parts_of_an_export_are_the_bytes_of_the_whole(
-    sqlite: Database, tmp_path: Path, count: int, cursor: list[str]
-) -> None:
+def test_a_streamed_export_has_the_bytes_of_one_document(sqlite: Database, tmp_path: Path, count: int, cursor: list[str]) -> None:
     run_with([record(str(n), Unknown={"a": ["line\nbreak", {}]}) for n in range(count)], sqlite.engine)
     text = exported(tmp_path, sqlite, "--json", *cursor)
     assert text == json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n"
@@ -128,7 +126,7 @@ COMMANDS = ["run --json", "export", "export --json --with-cursor", "export --for
 
 @pytest.mark.long
 def test_a_large_catalog_is_exported_and_verified_in_256_mib(sqlite: Database, tmp_path: Path) -> None:
-    """Of private memory, which a container's limit counts. Unstreamed, `export` and the JSON of a first run take over 1 GB."""
+    """The limit is on private memory, as in a container. Without streaming, `export` and `run --json` take over 1 GB."""
     runs: list[dict[str, Any]] = []
     with Sandbox(make_catalog(LARGE, 7)) as sandbox:
         variables = environment(**of_sandbox(sandbox, DATABASE_URL=sqlite.url))
@@ -153,7 +151,7 @@ def priced(template_id: str, credit: float, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which three catalogs were synchronised, one after the other."""
+    """A folder whose database has three runs."""
     folder = tmp_path_factory.mktemp("past")
     with Sandbox([priced("1", 5), priced("2", 3, InputNum=2)]) as server:
         for served in ([priced("1", 5), priced("2", 3, InputNum=2)], [priced("1", 7), priced("3", 4)], [priced("1", 7)]):
@@ -169,7 +167,7 @@ def shown(folder: Path, *arguments: str) -> Any:
 
 
 def ends(folder: Path) -> list[str]:
-    """Give the instants at which the runs ended, oldest first."""
+    """Return the times at which the runs ended, oldest first."""
     return [str(run["finished_at"]) for run in reversed(shown(folder, "runs"))]
 
 
@@ -177,7 +175,7 @@ def ids(folder: Path, *arguments: str) -> list[str]:
     return [each["template_id"] for each in shown(folder, "list", *arguments)]
 
 
-def test_the_commands_show_the_catalog_as_it_was_after_a_run_and_at_an_instant(filled: Path) -> None:
+def test_as_of_shows_the_catalog_after_a_run_and_at_an_instant(filled: Path) -> None:
     assert [ids(filled, "--as-of", run) for run in "123"] == [["1", "2"], ["1", "3"], ["1"]]
     first, second, third = ends(filled)
     assert ids(filled, "--as-of", first) == ["1", "2"]
@@ -191,7 +189,7 @@ def test_the_commands_show_the_catalog_as_it_was_after_a_run_and_at_an_instant(f
     assert shown(filled, "show", "1", "--as-of", "1")["consume_items"] == [{"resolution": "720p", "credit": 5}]
 
 
-def test_diff_takes_runs_instants_and_the_present(filled: Path) -> None:
+def test_diff_compares_runs_instants_and_the_present(filled: Path) -> None:
     first, second, _ = ends(filled)
     whole = shown(filled, "diff", "1", "3")
     assert [(each["kind"], each["template_id"]) for each in whole] == [("changed", "1"), ("removed", "2")]
@@ -202,16 +200,16 @@ def test_diff_takes_runs_instants_and_the_present(filled: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("arguments", "says"), [
+@pytest.mark.parametrize(("arguments", "message"), [
     (["export", "--as-of", "2001-01-01"], "There is no catalog of 2001-01-01T00:00:00Z: the first run ended at "),
     (["show", "1", "--as-of", "2026-11-17T10:00"], "has no time zone; write 2026-11-17T10:00Z, or a date alone"),
     (["diff", "1", "yesterday"], "'yesterday' is neither a run nor a date such as 2026-11-17"),
     (["diff", "1", "2", "--as-of", "3"], "a second run or instant, or --as-of, not both"),
 ])  # fmt: skip
-def test_a_moment_of_which_there_is_none_is_one_clear_line(filled: Path, arguments: list[str], says: str) -> None:
+def test_an_instant_without_a_catalog_is_an_error(filled: Path, arguments: list[str], message: str) -> None:
     result = template_sync(*arguments, folder=filled)
     assert (result.code, result.out) == (2, "")
-    assert says in result.err
+    assert message in result.err
     assert "Traceback" not in result.err
 
 
@@ -221,7 +219,7 @@ def test_a_date_means_its_first_moment_in_utc(filled: Path) -> None:
     assert f"There is no catalog of {today}T00:00:00Z" in result.err, "the first run was later on that day"
 
 
-def test_list_is_filtered_sorted_and_cut(filled: Path) -> None:
+def test_list_filters_sorts_and_limits(filled: Path) -> None:
     assert ids(filled, "--as-of", "1", "--images", "2") == ["2"]
     assert ids(filled, "--as-of", "1", "--sort", "price") == ["2", "1"]
     assert ids(filled, "--as-of", "1", "--sort", "price", "-n", "1") == ["2"]
@@ -230,30 +228,30 @@ def test_list_is_filtered_sorted_and_cut(filled: Path) -> None:
     assert template_sync("list", "-n", "0", folder=filled).err == "0 templates\n"
 
 
-def test_a_word_that_no_template_has_is_named_with_the_one_that_was_perhaps_meant(filled: Path) -> None:
-    asked = ["list", "--tag", "trendy", "--requirement", "SINGLE_PERSN", "--resolution", "480p", "--type", "x"]
-    says = [
+def test_an_unknown_filter_value_is_reported_with_a_similar_one(filled: Path) -> None:
+    arguments = ["list", "--tag", "trendy", "--requirement", "SINGLE_PERSN", "--resolution", "480p", "--type", "x"]
+    warnings = [
         "No template has the tag 'trendy'; did you mean 'Trending'?",
         "No template has the type 'x'. `template-sync types` shows all.",
         "No template has the requirement 'SINGLE_PERSN'; did you mean 'SINGLE_PERSON'?",
         "No template has the resolution '480p'.",
     ]
-    result = template_sync(*asked, folder=filled)
-    assert (result.code, result.out, result.err.splitlines()) == (0, "", ["0 templates", *says])
-    for_a_script = template_sync(*asked, "--json", folder=filled)
-    assert (for_a_script.code, for_a_script.out, for_a_script.err.splitlines()) == (0, "[]\n", says)
+    result = template_sync(*arguments, folder=filled)
+    assert (result.code, result.out, result.err.splitlines()) == (0, "", ["0 templates", *warnings])
+    as_json = template_sync(*arguments, "--json", folder=filled)
+    assert (as_json.code, as_json.out, as_json.err.splitlines()) == (0, "[]\n", warnings)
 
 
-def test_a_run_that_was_pruned_is_refused_and_the_oldest_that_is_kept_named(tmp_path: Path) -> None:
+def test_a_pruned_run_is_refused_with_the_oldest_available_run(tmp_path: Path) -> None:
     with Sandbox([priced("1", 5)]) as server:
         for credit in (5, 6):
             server.replace([priced("1", credit)])
             assert template_sync("run", folder=tmp_path, variables=of_sandbox(server)).code == 0
     first, second = ends(tmp_path)
     assert template_sync("prune", "--keep-runs", "1", folder=tmp_path).code == 0
-    for words in (["list"], ["show", "1"], ["diff", "2"]):
-        for then in ("1", first):
-            result = template_sync(*words, "--as-of", then, folder=tmp_path)
+    for line in (["list"], ["show", "1"], ["diff", "2"]):
+        for instant in ("1", first):
+            result = template_sync(*line, "--as-of", instant, folder=tmp_path)
             assert (result.code, result.out) == (2, "")
             assert "The history before the end of run 2 was pruned." in result.err
             assert f"The oldest available run is 2, which ended at {second}." in result.err

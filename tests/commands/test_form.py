@@ -1,4 +1,4 @@
-"""`form` as a user meets it: a schema, an example, a check with its exit codes, the whole request."""
+"""The command `form`: schema, example, validation with its exit codes, request."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.command_line import Result, environment, of_sandbox, template_sync
 if TYPE_CHECKING:
     from pathlib import Path
 
-GOOD = {"template_id": "1", "img_urls": ["https://a.example/1.png"], "resolution": "720p"}
+VALID = {"template_id": "1", "img_urls": ["https://a.example/1.png"], "resolution": "720p"}
 HOSTILE = "\x1b[2J\u202e'\"`$(id)"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a catalog in which 1 and a hostile one are present, and 2 is gone."""
+    """A folder with a catalog in which 1 and a hostile template are present, and 2 is removed."""
     folder = tmp_path_factory.mktemp("form")
     hostile = record("3", Title_en=HOSTILE, InputRequirement=HOSTILE, ConsumeItems=[{"Resolution": HOSTILE, "Credit": 1}])
     with Sandbox([record("1"), record("2"), hostile]) as server:
@@ -37,34 +37,34 @@ def form(folder: Path, *arguments: str, given: Any = None) -> Result:
     return template_sync("form", *arguments, folder=folder, input=text)
 
 
-def test_an_example_fits_and_a_wrong_input_leaves_with_1_and_says_where(folder: Path) -> None:
+def test_an_example_is_valid_and_an_invalid_input_exits_with_1_and_its_problems(folder: Path) -> None:
     example = form(folder, "1", "--example", "--resolution", "720p").out
-    assert json.loads(example) == {**GOOD, "img_urls": ["https://example.com/image-1.png"]}
-    fits = form(folder, "1", "--validate", "-", given=example)
-    assert (fits.code, fits.out, fits.err) == (0, "", "The input is valid.\n")
-    wrong = form(folder, "1", "--validate", "-", given={**GOOD, "resolution": "4k", "img_urls": []})
-    assert wrong.code == 1
-    assert wrong.out.splitlines() == [
+    assert json.loads(example) == {**VALID, "img_urls": ["https://example.com/image-1.png"]}
+    valid = form(folder, "1", "--validate", "-", given=example)
+    assert (valid.code, valid.out, valid.err) == (0, "", "The input is valid.\n")
+    invalid = form(folder, "1", "--validate", "-", given={**VALID, "resolution": "4k", "img_urls": []})
+    assert invalid.code == 1
+    assert invalid.out.splitlines() == [
         "img_urls: must hold 1 image, not 0",
         'resolution: must be one of "480p", "720p", not "4k"',
     ]
 
 
-def test_a_file_is_checked_as_stdin_is_and_the_answer_can_be_json(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "input.json").write_text(json.dumps({**GOOD, "img_urls": ["/tmp/a.png"]}))
-    wrong = form(folder, "1", "--json", "--validate", str(tmp_path / "input.json"))
+def test_a_file_is_validated_like_stdin_and_the_result_can_be_json(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "input.json").write_text(json.dumps({**VALID, "img_urls": ["/tmp/a.png"]}))
+    invalid = form(folder, "1", "--json", "--validate", str(tmp_path / "input.json"))
     message = 'must be an http or https URL (no Base64, no local path), not "/tmp/a.png"'
     problem = {"field": "img_urls", "path": "img_urls[0]", "message": message}
-    assert wrong.code == 1
-    assert json.loads(wrong.out) == {"template_id": "1", "valid": False, "problems": [problem], "removed_at": None}
-    fits = form(folder, "1", "--json", "--validate", "-", given=GOOD)
-    assert (fits.code, json.loads(fits.out)["valid"], fits.err) == (0, True, "")
+    assert invalid.code == 1
+    assert json.loads(invalid.out) == {"template_id": "1", "valid": False, "problems": [problem], "removed_at": None}
+    valid = form(folder, "1", "--json", "--validate", "-", given=VALID)
+    assert (valid.code, json.loads(valid.out)["valid"], valid.err) == (0, True, "")
 
 
-def test_a_whole_request_in_place_of_its_input_is_recognised(folder: Path) -> None:
+def test_a_whole_request_instead_of_its_input_is_recognised(folder: Path) -> None:
     request = json.loads(form(folder, "1", "--request").out)
-    wrong = form(folder, "1", "--validate", "-", given=request["body"])
-    assert (wrong.code, "its `input` is validated" in wrong.err) == (1, True)
+    invalid = form(folder, "1", "--validate", "-", given=request["body"])
+    assert (invalid.code, "its `input` is validated" in invalid.err) == (1, True)
     assert form(folder, "1", "--validate", "-", given=request["body"]["input"]).code == 0
 
 
@@ -75,15 +75,15 @@ def test_a_whole_request_in_place_of_its_input_is_recognised(folder: Path) -> No
     ("[NaN]", "NaN is not a JSON number"),
     ('{"resolution": "480p", "resolution": "720p"}', "the key 'resolution' is repeated in an object"),
     ("1" * 5000, "Exceeds the limit"),
-], ids=["nothing", "half", "deep", "NaN", "twice", "long"])  # fmt: skip
-def test_what_is_no_json_leaves_with_2(folder: Path, given: str, reason: str) -> None:
+], ids=["empty", "truncated", "deep", "NaN", "duplicate key", "long"])  # fmt: skip
+def test_invalid_json_exits_with_2(folder: Path, given: str, reason: str) -> None:
     refused = form(folder, "1", "--validate", "-", given=given)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.startswith(f"error: stdin is not JSON: {reason}")
     assert len(refused.err.splitlines()) == 1
 
 
-def test_what_cannot_be_read_leaves_with_2(folder: Path, tmp_path: Path) -> None:
+def test_an_unreadable_file_exits_with_2(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b'"\xe4"')
     for name, reason in ((".", "Is a directory"), ("no\x1bsuch", "No such file or directory")):
         refused = form(folder, "1", "--validate", name)
@@ -96,7 +96,7 @@ def test_what_cannot_be_read_leaves_with_2(folder: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("arguments", "sentence"), [
+@pytest.mark.parametrize(("arguments", "message"), [
     (["1", "--example", "--validate", "-"], "cannot be combined"),
     (["1", "--resolution", "720p"], "--resolution requires --example or --request"),
     (["1", "--example", "--resolution", "4k"], "there is no price at '4k'; there is one at 480p, 720p"),
@@ -106,26 +106,26 @@ def test_what_cannot_be_read_leaves_with_2(folder: Path, tmp_path: Path) -> None
     (["2", "--request"], "Template 2 was removed at "),
     (["2", "--validate", "-"], "Template 2 was removed at "),
 ], ids=" ".join)  # fmt: skip
-def test_a_slip_leaves_with_2_and_prints_nothing(folder: Path, arguments: list[str], sentence: str) -> None:
-    refused = form(folder, *arguments, given=GOOD)
+def test_an_invalid_call_of_form_exits_with_2_without_output(folder: Path, arguments: list[str], message: str) -> None:
+    refused = form(folder, *arguments, given=VALID)
     assert (refused.code, refused.out) == (2, "")
-    assert sentence in refused.err
+    assert message in refused.err
 
 
-def test_a_removed_templates_form_is_given_when_asked_for_and_marked(folder: Path) -> None:
+def test_the_form_of_a_removed_template_is_printed_on_request_and_marked(folder: Path) -> None:
     schema = form(folder, "2", "--removed")
     assert "warning: template 2 was removed at " in schema.err
     marked = json.loads(schema.out)
     assert marked["deprecated"] is True
     assert marked["$comment"].startswith("This template was removed at ")
     assert json.loads(form(folder, "2", "--removed", "--request").out)["removed_at"]
-    checked = form(folder, "2", "--removed", "--json", "--validate", "-", given={**GOOD, "template_id": "2"})
+    checked = form(folder, "2", "--removed", "--json", "--validate", "-", given={**VALID, "template_id": "2"})
     assert (checked.code, bool(json.loads(checked.out)["removed_at"])) == (0, True)
     present = json.loads(form(folder, "1", "--removed").out)
     assert not present.keys() & {"deprecated", "$comment"}
 
 
-def test_the_request_goes_to_the_configured_origin_and_holds_no_key(folder: Path) -> None:
+def test_the_request_has_the_configured_origin_and_no_key(folder: Path) -> None:
     key = "ak_" + "k" * 32
     variables = {"CRUN_BASE_URL": "https://api.crunai.com", "CRUN_API_KEY": key}
     made = template_sync("form", "1", "--request", folder=folder, variables=variables)
@@ -133,19 +133,19 @@ def test_the_request_goes_to_the_configured_origin_and_holds_no_key(folder: Path
     assert key not in made.out + made.err
 
 
-def test_nothing_that_upstream_wrote_acts_on_a_terminal(folder: Path) -> None:
-    wrong = form(folder, "3", "--validate", "-", given={**GOOD, "template_id": "3", "resolution": HOSTILE * 9})
+def test_control_characters_of_the_catalog_are_escaped(folder: Path) -> None:
+    invalid = form(folder, "3", "--validate", "-", given={**VALID, "template_id": "3", "resolution": HOSTILE * 9})
     shown = [
         form(folder, "3", *arguments) for arguments in ([], ["--example"], ["--request"], ["--example", "--resolution", "x"])
     ]
-    for result in (wrong, *shown):
+    for result in (invalid, *shown):
         text = (result.out + result.err).replace("\n", "")
         assert text.isprintable()
         assert "\\u001b" in text or "\\x1b" in text
-    assert (wrong.code, len(wrong.out.splitlines())) == (1, 1)
+    assert (invalid.code, len(invalid.out.splitlines())) == (1, 1)
 
 
-def test_without_the_extra_only_the_check_is_missing_and_it_says_which(folder: Path) -> None:
+def test_without_the_extra_only_validation_fails_with_the_name_of_the_extra(folder: Path) -> None:
     code = "import sys; sys.modules['jsonschema'] = None; sys.argv[0] = 'template-sync'; from sync.__main__ import main; main()"
     done = [
         subprocess.run(
@@ -155,8 +155,8 @@ def test_without_the_extra_only_the_check_is_missing_and_it_says_which(folder: P
         for arguments in (["--request"], ["--validate", "-"])
     ]  # fmt: skip
     assert [each.returncode for each in done] == [0, 78]
-    said = (
+    expected = (
         "error: Checking an input needs jsonschema, which is not installed.\n"
         "  → Install this program with its extra validate: in a checkout, pip install '.[validate]'.\n"
     )
-    assert done[1].stderr == said
+    assert done[1].stderr == expected

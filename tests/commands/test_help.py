@@ -1,4 +1,4 @@
-"""Help, completion, man page and schemas: what they name is what the commands accept, read and print."""
+"""Help, completion, man page and schemas agree with what the commands accept, read and print."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def walk(group: click.Group = cli, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
-    """Give every command and the words that call it."""
+    """Yield every command with its name."""
     context = click.Context(group)
     for name in group.list_commands(context):
         found = group.get_command(context, name)
@@ -56,7 +56,7 @@ def options_of(name: str) -> list[click.Option]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_says_what_it_does_and_what_it_takes_in_words_of_ours(name: str) -> None:
+def test_every_option_has_a_help_text_and_a_metavar(name: str) -> None:
     for option in options_of(name):
         assert (option.help or "").strip(), option.opts
         takes_a_value = not option.is_flag
@@ -67,13 +67,13 @@ def test_every_option_says_what_it_does_and_what_it_takes_in_words_of_ours(name:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_what_prints_data_prints_json_and_what_lists_takes_a_limit(name: str) -> None:
+def test_commands_that_print_data_have_json_and_listings_have_a_limit(name: str) -> None:
     names = {each for option in options_of(name) for each in option.opts}
     assert ("--json" in names) == (name not in PRINT_NO_DATA)
     assert ({"-n", "--limit"} <= names) == (name in LISTINGS)
 
 
-# Settings: what the help offers is what the command reads ---------------------------------------------------------------
+# Settings: the help offers what the command reads ---------------------------------------------------------------
 
 CALLS = {
     "run": "run", "demo": "demo --templates 1", "status": "status", "runs": "runs", "changes": "changes", "list": "list",
@@ -86,9 +86,9 @@ CALLS = {
     "webhooks resume": "webhooks resume shop", "schema": "schema",
     "site": "site gallery",
 }  # fmt: skip
-"""A call of each, but for `daemon`, `sandbox` and `mcp`, which go on for ever, and `config`, which shows every setting."""
+"""A call of each command except `daemon`, `sandbox` and `mcp`, which do not end, and `config`, which shows every setting."""
 
-ENDS_OTHERWISE = {"webhooks test": 75, "webhooks resume": 2}  # nobody listens there; nothing was delivered yet
+EXIT_CODES = {"webhooks test": 75, "webhooks resume": 2}  # no receiver listens; no position is stored
 
 
 def offered(name: str) -> set[str]:
@@ -96,7 +96,7 @@ def offered(name: str) -> set[str]:
 
 
 def recorder(read: set[str]) -> type[Settings]:
-    """Make settings that note which of them were read."""
+    """Make a class of settings that records which of them are read."""
 
     class Recording(Settings):
         def __getattribute__(self, name: str) -> Any:
@@ -106,7 +106,7 @@ def recorder(read: set[str]) -> type[Settings]:
     return Recording
 
 
-def test_every_command_is_called_here_or_named_with_the_reason_why_not() -> None:
+def test_every_command_is_in_the_table_of_calls() -> None:
     assert CALLS.keys() | {"daemon", "sandbox", "mcp", "config"} == COMMANDS.keys()
 
 
@@ -128,24 +128,24 @@ def test_a_command_offers_no_setting_that_it_does_not_read(
         variables = {"SYNC_WEBHOOKS_FILE": str(tmp_path / "hooks.toml"), "SHOP": SECRET}
     with Sandbox(records(2)) as server:
         monkeypatch.setattr(sync.config.settings, "Settings", recorder(read))
-        said = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
-    assert said.code == ENDS_OTHERWISE.get(name, 0), said.err
+        result = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
+    assert result.code == EXIT_CODES.get(name, 0), result.err
     assert offered(name) <= read
 
 
-def test_the_daemon_offers_every_setting_but_secrets_and_what_is_for_single_runs() -> None:
+def test_the_daemon_offers_every_setting_except_secrets_and_the_metrics_file() -> None:
     assert offered("daemon") == SETTINGS - {option.field for option in OPTIONS if option.secret} - {"metrics_file"} | {
         "database_url"
     }
 
 
 @pytest.mark.parametrize("name", ["list", "doctor", "refresh"])
-def test_a_flag_that_scripts_pass_to_every_command_is_still_taken(name: str, sqlite: Database, tmp_path: Path) -> None:
+def test_every_command_accepts_the_options_of_the_log(name: str, sqlite: Database, tmp_path: Path) -> None:
     with Sandbox(records(1)) as server:
         run_with(records(1), sqlite.engine)
         flags = ["--log-level", "error", "--log-format", "json"]
-        said = command(tmp_path, [*CALLS[name].split(), *flags], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
-    assert said.code == 0, said.err
+        result = command(tmp_path, [*CALLS[name].split(), *flags], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
+    assert result.code == 0, result.err
 
 
 SCRIPTS = {
@@ -158,7 +158,7 @@ SCRIPTS = {
     "zsh": """
         autoload -Uz compinit; compinit -u -D
         eval "$(_TEMPLATE_SYNC_COMPLETE=zsh_source template-sync)"
-        _describe() {{ print -rl -- "${{(@P)3}}" }}  # prints the candidates, which a terminal would show
+        _describe() {{ print -rl -- "${{(@P)3}}" }}  # prints the candidates
         words=(template-sync {words}); CURRENT=$(( {number} + 1 ))
         _template_sync_completion
     """,
@@ -182,7 +182,7 @@ def test_each_shell_completes_commands_and_options(shell: str, words: str, numbe
     assert re.match(rf"{first}\b", ran.stdout), (ran.stdout, ran.stderr)
 
 
-def test_the_man_page_has_every_command_and_setting_and_no_warning(tmp_path: Path) -> None:
+def test_the_man_page_has_every_command_and_setting_and_is_valid(tmp_path: Path) -> None:
     page = tmp_path / "template-sync.1"
     with page.open("w") as output:
         subprocess.run([sys.executable, ROOT / "docs" / "write_man.py"], stdout=output, check=True)
@@ -199,21 +199,21 @@ def test_the_man_page_has_every_command_and_setting_and_no_warning(tmp_path: Pat
 
 @pytest.mark.parametrize("name", NAMED)
 def test_a_schema_is_printed_by_its_name(name: str, tmp_path: Path) -> None:
-    said = command(tmp_path, ["schema", name])
-    assert (said.code, json.loads(said.out), said.err) == (0, schema(name), b"")
+    result = command(tmp_path, ["schema", name])
+    assert (result.code, json.loads(result.out), result.err) == (0, schema(name), "")
 
 
-def test_all_of_them_are_printed_as_one_document_for_makers_of_types(tmp_path: Path) -> None:
+def test_all_schemas_are_printed_as_one_document(tmp_path: Path) -> None:
     assert json.loads(command(tmp_path, ["schema", "--all"]).out) == everything()
 
 
-def test_without_a_name_it_lists_them(tmp_path: Path) -> None:
-    listed = command(tmp_path, ["schema"]).out.decode()
+def test_schema_without_a_name_lists_the_schemas(tmp_path: Path) -> None:
+    listed = command(tmp_path, ["schema"]).out
     assert all(name in listed for name in NAMED)
 
 
-@pytest.mark.parametrize(("arguments", "says"), [(["chages"], b"changes"), (["--all", "changes"], b"--all")])
-def test_what_names_no_schema_is_a_slip_and_nothing_is_printed(arguments: list[str], says: bytes, tmp_path: Path) -> None:
-    said = command(tmp_path, ["schema", *arguments])
-    assert (said.code, said.out) == (2, b"")
-    assert says in said.err
+@pytest.mark.parametrize(("arguments", "message"), [(["chages"], "changes"), (["--all", "changes"], "--all")])
+def test_an_unknown_schema_exits_with_2_without_output(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = command(tmp_path, ["schema", *arguments])
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err

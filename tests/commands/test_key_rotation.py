@@ -1,4 +1,4 @@
-"""A key that is rotated as the runbook says arrives, for each kind of installation; `doctor` shows its file and the age of it."""
+"""A rotated key reaches the daemon in each kind of installation; `doctor` shows the file of the key and its age."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ OLD, NEW = "ak_OldKeyOldKeyOldKeyOldKeyOldKey00", "ak_NewKeyNewKeyNewKeyNewKeyNe
 
 
 def put(file: Path, key: str) -> None:
-    """Put a file in place as `install` does: under a new inode."""
+    """Replace a file as `install` does: under a new inode."""
     subprocess.run(["install", "-m", "400", "/dev/stdin", file], input=key, text=True, check=True)
 
 
-def in_place_below_a_mount_of_the_file(host: Path, mounted: Path, key: str) -> None:
-    """Write a file in place. Another name of one inode is what a bind mount of a file is."""
+def in_place_in_a_mounted_file(host: Path, mounted: Path, key: str) -> None:
+    """Write a file in place. A hard link stands for the bind mount of a file."""
     if not host.exists():
         put(host, key)
         mounted.hardlink_to(host)
@@ -41,14 +41,14 @@ def in_place_below_a_mount_of_the_file(host: Path, mounted: Path, key: str) -> N
 
 
 def replaced_in_a_mounted_folder(host: Path, mounted: Path, key: str) -> None:
-    """Replace a file; a mount of its folder follows, as a link to the folder does."""
+    """Replace a file. A link stands for the mount of its folder."""
     put(host, key)
     if not mounted.is_symlink():
         mounted.symlink_to(host)
 
 
 def as_the_kubelet_does(host: Path, mounted: Path, key: str) -> None:
-    """Write a new folder, and swap the link that leads to it."""
+    """Write a new folder, and replace the link to it."""
     folder = host.with_name(f"..{key}")
     folder.mkdir()
     put(folder / "key", key)
@@ -59,7 +59,7 @@ def as_the_kubelet_does(host: Path, mounted: Path, key: str) -> None:
 
 
 @pytest.mark.ci_slice
-@pytest.mark.parametrize("write", [in_place_below_a_mount_of_the_file, replaced_in_a_mounted_folder, as_the_kubelet_does])
+@pytest.mark.parametrize("write", [in_place_in_a_mounted_file, replaced_in_a_mounted_folder, as_the_kubelet_does])
 def test_a_rotated_key_reaches_the_daemon(upstream: Upstream, tmp_path: Path, write: Callable[[Path, Path, str], None]) -> None:
     host, mounted = tmp_path / "host" / "key", tmp_path / "key"
     host.parent.mkdir()
@@ -101,10 +101,10 @@ def test_doctor_shows_the_files_of_the_secrets_and_their_ages(upstream: Upstream
     assert (found["name"]["file"], found["name"]["age_seconds"]) == (None, None)
 
 
-def test_a_key_file_that_was_replaced_below_its_mount_is_named(upstream: Upstream, tmp_path: Path) -> None:
-    """As in a container with the file mounted: the old file stays there, without a name."""
+def test_doctor_reports_a_key_file_that_was_replaced_on_the_host(upstream: Upstream, tmp_path: Path) -> None:
+    """As in a container that mounts the file: the container keeps the old inode."""
     if not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
-        pytest.skip("this user may make no mount")
+        pytest.skip("this user may not mount")
     host, mounted = tmp_path / "host", tmp_path / "key"
     put(host, upstream.settings()["CRUN_API_KEY"])
     mounted.touch(mode=0o400)

@@ -34,14 +34,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def shown(folder: Path, *words: str) -> Any:
-    said = command(folder, [*words, "--json"])
-    assert (said.code, said.err) == (0, b"")
-    return json.loads(said.out)
+def shown(folder: Path, *arguments: str) -> Any:
+    result = command(folder, [*arguments, "--json"])
+    assert (result.code, result.err) == (0, "")
+    return json.loads(result.out)
 
 
-def followed(folder: Path, *words: str) -> list[Any]:
-    done = template_sync("changes", "--follow", "--since", "0", "--json", *words, folder=folder)
+def followed(folder: Path, *arguments: str) -> list[Any]:
+    done = template_sync("changes", "--follow", "--since", "0", "--json", *arguments, folder=folder)
     assert done.code == 0, done.err
     return [json.loads(line) for line in done.out.splitlines()]
 
@@ -51,37 +51,37 @@ def test_tags_and_types_show_how_many_templates_have_each(folder: Path) -> None:
     assert shown(folder, "types", "-n", "9")[1:] == [{"type": "VIDEO", "templates": 3}, {"type": "\x1b[31mSTILL", "templates": 1}]
     assert shown(folder, "tags")[-1] == {"name": "\x1b[2J", "name_en": "Odd", "templates": 1}
     types = command(folder, ["types"])
-    assert types.out.decode().splitlines() == [
+    assert types.out.splitlines() == [
         "TYPE             TEMPLATES", "BEGIN_END_FRAME  26", "VIDEO            3", r"\x1b[31mSTILL    1",
     ]  # fmt: skip
-    assert types.err == b"3 types\n"
-    assert r"\x1b[2J" in command(folder, ["tags"]).out.decode()
+    assert types.err == "3 types\n"
+    assert r"\x1b[2J" in command(folder, ["tags"]).out
 
 
-def test_where_there_is_no_template_there_is_no_lone_heading(sqlite: Database, tmp_path: Path) -> None:
-    says = {"tags": b"0 tags; ", "types": b"0 types", "list": b"0 templates", "runs": b"no runs yet; ", "changes": b"no changes"}
-    for word, beginning in says.items():
-        said = command(tmp_path, [word], DATABASE_URL=sqlite.url)
-        assert (said.code, said.out, said.err.startswith(beginning)) == (0, b"", True)
+def test_an_empty_listing_has_no_heading(sqlite: Database, tmp_path: Path) -> None:
+    messages = {"tags": "0 tags; ", "types": "0 types", "list": "0 templates", "runs": "no runs yet; ", "changes": "no changes"}
+    for word, beginning in messages.items():
+        result = command(tmp_path, [word], DATABASE_URL=sqlite.url)
+        assert (result.code, result.out, result.err.startswith(beginning)) == (0, "", True)
         assert json.loads(command(tmp_path, [word, "--json"], DATABASE_URL=sqlite.url).out) == []
 
 
-@pytest.mark.parametrize("words", [
+@pytest.mark.parametrize("arguments", [
     "runs", "runs --rejected 1", "changes", "list", "tags", "types", "history 1", "diff 1", "changes --since 0",
     "changes --run 1", "changes --pending",
 ])  # fmt: skip
 @pytest.mark.parametrize("limit", [0, 1])
-def test_a_limit_leaves_so_many_of_every_listing(folder: Path, words: str, limit: int) -> None:
-    assert len(shown(folder, *words.split(), "-n", str(limit))) == limit
-    text = command(folder, [*words.split(), f"--limit={limit}"])
-    assert (text.code, b"Traceback" in text.err) == (0, False)
-    assert (text.out == b"") == (limit == 0)
+def test_a_limit_shortens_every_listing(folder: Path, arguments: str, limit: int) -> None:
+    assert len(shown(folder, *arguments.split(), "-n", str(limit))) == limit
+    text = command(folder, [*arguments.split(), f"--limit={limit}"])
+    assert (text.code, "Traceback" in text.err) == (0, False)
+    assert (text.out == "") == (limit == 0)
 
 
-def test_which_ones_a_limit_leaves(folder: Path) -> None:
+def test_a_limit_keeps_the_newest_or_the_first_rows(folder: Path) -> None:
     seqs = {
-        words: [change["seq"] for change in shown(folder, *words.split(), "-n", "2")]
-        for words in ("changes", "changes --since 0", "changes --since 28", "changes --run 1", "history 1")
+        arguments: [change["seq"] for change in shown(folder, *arguments.split(), "-n", "2")]
+        for arguments in ("changes", "changes --since 0", "changes --since 28", "changes --run 1", "history 1")
     }
     newest = shown(folder, "changes")[-1]["seq"]
     assert seqs["changes"] == [newest - 1, newest]
@@ -89,55 +89,55 @@ def test_which_ones_a_limit_leaves(folder: Path) -> None:
     assert seqs["changes --since 28"] == [29, 30]
     assert seqs["changes --run 1"] == [1, 2]
     assert [run["run_id"] for run in shown(folder, "runs", "-n", "2")] == [3, 2]
-    assert shown(folder, "runs", "--most", "2") == shown(folder, "runs", "-n", "2"), "as 0.1.0 called it"
+    assert shown(folder, "runs", "--most", "2") == shown(folder, "runs", "-n", "2"), "the name of the option in 0.1.0"
 
 
-def test_a_cut_feed_says_so_and_how_to_go_on(folder: Path) -> None:
+def test_a_limited_feed_is_reported_with_the_command_that_continues(folder: Path) -> None:
     newest = command(folder, ["changes", "-n", "1"])
-    assert newest.err == b"only the newest 1 are shown; `template-sync changes --since 0` shows all\n"
-    cut = command(folder, ["changes", "--since", "0", "-n", "3"]).err.decode()
+    assert newest.err == "only the newest 1 are shown; `template-sync changes --since 0` shows all\n"
+    cut = command(folder, ["changes", "--since", "0", "-n", "3"]).err
     assert cut.startswith("only the first 3 are shown; `template-sync changes --since ")
-    words = cut.partition("`template-sync ")[2].partition("`")[0].split()
-    assert shown(folder, *words)[0]["seq"] == 4
-    assert command(folder, ["changes", "--since", "0"]).err == b""
-    assert b"only the first 1 of " in command(folder, ["diff", "1", "-n", "1"]).err
+    arguments = cut.partition("`template-sync ")[2].partition("`")[0].split()
+    assert shown(folder, *arguments)[0]["seq"] == 4
+    assert command(folder, ["changes", "--since", "0"]).err == ""
+    assert "only the first 1 of " in command(folder, ["diff", "1", "-n", "1"]).err
 
 
-def test_the_feed_names_a_tag_that_no_template_has(folder: Path) -> None:
-    said = command(folder, ["changes", "--tag", "trendin", "--json"])
-    assert (said.code, said.out) == (0, b"[]\n")
-    assert said.err == b"No template has the tag 'trendin'; did you mean 'Trending'?\n"
-    assert command(folder, ["changes", "--tag", "trending", "-n", "1", "--json"]).err == b""
+def test_an_unknown_tag_is_reported_for_the_feed(folder: Path) -> None:
+    result = command(folder, ["changes", "--tag", "trendin", "--json"])
+    assert (result.code, result.out) == (0, "[]\n")
+    assert result.err == "No template has the tag 'trendin'; did you mean 'Trending'?\n"
+    assert command(folder, ["changes", "--tag", "trending", "-n", "1", "--json"]).err == ""
 
 
-def test_following_ends_after_so_many(folder: Path) -> None:
+def test_following_ends_at_the_limit(folder: Path) -> None:
     assert [change["seq"] for change in followed(folder, "-n", "2")] == [1, 2]
 
 
-@pytest.mark.parametrize(("flags", "wanted"), [
+@pytest.mark.parametrize(("flags", "matches"), [
     ("--kind changed", lambda change: change["kind"] == "changed"),
     ("--tag odd", lambda change: change["template_id"] == "3"),
     ("--kind added --kind changed --field title_en", lambda change: "title_en" in [each["field"] for each in change["fields"]]),
 ])  # fmt: skip
-def test_filters_mean_the_same_however_the_feed_is_asked(folder: Path, flags: str, wanted: Any) -> None:
+def test_filters_select_the_same_changes_with_every_option(folder: Path, flags: str, matches: Any) -> None:
     whole = shown(folder, "changes", "--since", "0")
-    expected = [change for change in whole if wanted(change)]
+    expected = [change for change in whole if matches(change)]
     assert 0 < len(expected) < len(whole)
-    words = flags.split()
-    assert shown(folder, "changes", "--since", "0", *words) == expected
-    assert shown(folder, "changes", *words) == expected
-    assert shown(folder, "changes", "--run", "2", *words) == [change for change in expected if change["run_id"] == 2]
-    assert shown(folder, "changes", "--since", "0", "-n", "1", *words) == expected[:1]
-    assert followed(folder, "-n", str(len(expected)), *words) == expected
+    arguments = flags.split()
+    assert shown(folder, "changes", "--since", "0", *arguments) == expected
+    assert shown(folder, "changes", *arguments) == expected
+    assert shown(folder, "changes", "--run", "2", *arguments) == [change for change in expected if change["run_id"] == 2]
+    assert shown(folder, "changes", "--since", "0", "-n", "1", *arguments) == expected[:1]
+    assert followed(folder, "-n", str(len(expected)), *arguments) == expected
 
 
-@pytest.mark.parametrize("words", [(), ("--follow",)])
-def test_a_lost_cursor_exits_with_65_and_prints_its_reason_as_json(folder: Path, words: tuple[str, ...]) -> None:
-    lost = template_sync("changes", "--since", "99999", "--json", *words, folder=folder)
+@pytest.mark.parametrize("arguments", [(), ("--follow",)])
+def test_a_lost_cursor_exits_with_65_and_prints_its_reason_as_json(folder: Path, arguments: tuple[str, ...]) -> None:
+    lost = template_sync("changes", "--since", "99999", "--json", *arguments, folder=folder)
     printed = json.loads(lost.out)
     assert (lost.code, printed["error"], printed["reason"]) == (65, "cursor-lost", "ahead")
     assert printed["message"] in lost.err
     assert shown(folder, "changes", "--since", printed["cursor"]) == []
-    plain = template_sync("changes", "--since", "99999", *words, folder=folder)
+    plain = template_sync("changes", "--since", "99999", *arguments, folder=folder)
     assert (plain.code, plain.out) == (65, "")
-    assert template_sync("changes", "--since", "x", "--json", *words, folder=folder).code == 2
+    assert template_sync("changes", "--since", "x", "--json", *arguments, folder=folder).code == 2

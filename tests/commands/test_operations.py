@@ -1,4 +1,4 @@
-"""Every command of the runbook works in the situation that it is for, and shows what the runbook says that it shows."""
+"""Every command of the runbook works in its situation and prints the documented output."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ RUNBOOK = Path(__file__).parents[2] / "docs" / "operations.md"
 
 @dataclass(frozen=True)
 class Step:
-    """A command, and what the runbook says that it shows; `...` stands for anything."""
+    """A command and its documented output, in which `...` stands for any text."""
 
     command: str
     shown: list[str] = field(default_factory=list)
 
 
 def read_runbook() -> dict[str, list[Step]]:
-    """Give the commands of each section, in order."""
+    """Return the commands of each section, in order."""
     sections: dict[str, list[Step]] = {}
     heading, inside = "", False
     for line in RUNBOOK.read_text().splitlines():
@@ -63,19 +63,19 @@ SECTIONS = read_runbook()
 
 
 def shows(expected: list[str], seen: str) -> bool:
-    """Compare, with `...` for anything within a line and, alone on a line, for any lines."""
+    """Compare output with the documented one: `...` matches any text in a line, or alone on a line any lines."""
     parts = [r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\s*\n" for line in expected]
-    # Columns are as wide as what is in them.
+    # The width of a column depends on its contents.
     return re.fullmatch(re.sub(r"(\\ )+", " +", "".join(parts)), seen) is not None
 
 
 @dataclass
-class Scene:
-    """Where a section's commands are run."""
+class Situation:
+    """The situation in which the commands of a section run."""
 
     folder: Path
     upstream: Upstream
-    open_things: ExitStack
+    resources: ExitStack
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -90,114 +90,120 @@ class Scene:
             connection.execute(statement)
 
 
-def well(scene: Scene) -> None:
-    scene.synchronise()
+def healthy(situation: Situation) -> None:
+    situation.synchronise()
 
 
-def stale(scene: Scene) -> None:
-    scene.synchronise(timedelta(hours=7))
-    scene.execute(sa.insert(planned_runs).values(host="h", next_run_at=datetime.now(UTC) - timedelta(hours=6)))
+def stale(situation: Situation) -> None:
+    situation.synchronise(timedelta(hours=7))
+    situation.execute(sa.insert(planned_runs).values(host="h", next_run_at=datetime.now(UTC) - timedelta(hours=6)))
 
 
-def refused(code: int) -> Callable[[Scene], None]:
-    def prepare(scene: Scene) -> None:
-        scene.synchronise()
-        scene.upstream.refuse(code)
-        scene.synchronise()
+def refused(code: int) -> Callable[[Situation], None]:
+    def prepare(situation: Situation) -> None:
+        situation.synchronise()
+        situation.upstream.refuse(code)
+        situation.synchronise()
 
     return prepare
 
 
-def held(scene: Scene) -> None:
-    scene.synchronise()
-    scene.upstream.catalog = scene.upstream.catalog[:260]
-    scene.variables["SYNC_MAX_REMOVED"] = "5%"
-    run_against(scene.upstream.url, scene.engine, clock=lambda: datetime.now(UTC), max_removed=Decimal("0.05"))
+def held(situation: Situation) -> None:
+    situation.synchronise()
+    situation.upstream.catalog = situation.upstream.catalog[:260]
+    situation.variables["SYNC_MAX_REMOVED"] = "5%"
+    run_against(situation.upstream.url, situation.engine, clock=lambda: datetime.now(UTC), max_removed=Decimal("0.05"))
 
 
-def unconfirmed(scene: Scene) -> None:
-    scene.synchronise()
-    why = "the look-up''s response differs from that for an ID that cannot exist"
-    with scene.engine.begin() as connection:
+def unconfirmed(situation: Situation) -> None:
+    situation.synchronise()
+    reason = "the look-up''s response differs from that for an ID that cannot exist"
+    with situation.engine.begin() as connection:
         connection.execute(
-            sa.text(f"INSERT INTO unconfirmed_removals VALUES ('1', 2, '2026-01-01 00:00:00.000000', '{why}', true)")  # noqa: S608 - a test's words
+            sa.text(f"INSERT INTO unconfirmed_removals VALUES ('1', 2, '2026-01-01 00:00:00.000000', '{reason}', true)")  # noqa: S608 - a literal of this test
         )
 
 
-def rejected(scene: Scene) -> None:
-    scene.synchronise()
-    scene.upstream.catalog = [record("1", ConsumeItems="free"), *scene.upstream.catalog[1:]]
-    scene.synchronise()
+def rejected(situation: Situation) -> None:
+    situation.synchronise()
+    situation.upstream.catalog = [record("1", ConsumeItems="free"), *situation.upstream.catalog[1:]]
+    situation.synchronise()
 
 
-def locked(scene: Scene) -> None:
-    scene.synchronise()
-    take_lease(scene.engine, ttl=600)
-    scene.execute(sa.update(sync_lease).values(process=None))  # as from another machine: nobody here can tell whether it lives
+def locked(situation: Situation) -> None:
+    situation.synchronise()
+    take_lease(situation.engine, ttl=600)
+    situation.execute(sa.update(sync_lease).values(process=None))  # as a holder on another machine
 
 
-def old(scene: Scene) -> None:
-    scene.synchronise(timedelta(days=400))
-    scene.upstream.catalog = records(279)
-    scene.synchronise(timedelta(days=300))
-    scene.synchronise()
+def old(situation: Situation) -> None:
+    situation.synchronise(timedelta(days=400))
+    situation.upstream.catalog = records(279)
+    situation.synchronise(timedelta(days=300))
+    situation.synchronise()
 
 
-def full(scene: Scene) -> None:
-    """Put an old database on a disk that is full, where this user may mount one; else on the disk that is there."""
-    old(scene)
-    scene.execute(sa.text("CREATE TABLE filling AS WITH n AS (SELECT 1 UNION ALL SELECT 1) SELECT zeroblob(300000) AS z FROM n"))
-    scene.execute(sa.text("DROP TABLE filling"))
-    scene.engine.dispose()
-    other = scene.folder.with_name("other")
+def full(situation: Situation) -> None:
+    """Put an old database on a full disk if this user may mount one, otherwise on the existing disk."""
+    old(situation)
+    situation.execute(
+        sa.text("CREATE TABLE padding AS WITH n AS (SELECT 1 UNION ALL SELECT 1) SELECT zeroblob(300000) AS z FROM n")
+    )
+    situation.execute(sa.text("DROP TABLE padding"))
+    situation.engine.dispose()
+    other = situation.folder.with_name("other")
     other.mkdir()
-    scene.variables["OTHER"] = str(other)
-    file = scene.folder / "templates.db"
+    situation.variables["OTHER"] = str(other)
+    file = situation.folder / "templates.db"
     content, size = file.read_bytes(), file.stat().st_size
-    disk = ["tmpfs", "-t", "tmpfs", "-o", f"size={size + 4096 * 2}", str(scene.folder)]
+    disk = ["tmpfs", "-t", "tmpfs", "-o", f"size={size + 4096 * 2}", str(situation.folder)]
     if subprocess.run(["mount", *disk], check=False, capture_output=True).returncode != 0:
         return
-    scene.open_things.callback(subprocess.run, ["umount", str(scene.folder)], check=True)
+    situation.resources.callback(subprocess.run, ["umount", str(situation.folder)], check=True)
     file.write_bytes(content)
-    rest = scene.folder / "rest"
-    with suppress(OSError), rest.open("wb", buffering=0) as filling:
+    padding = situation.folder / "rest"
+    with suppress(OSError), padding.open("wb", buffering=0) as stream:
         while True:
-            filling.write(b"x" * 4096)
-    refused = template_sync("run", folder=scene.folder, variables=scene.upstream.settings())
+            stream.write(b"x" * 4096)
+    refused = template_sync("run", folder=situation.folder, variables=situation.upstream.settings())
     assert (refused.code, "disk space" in refused.err) == (69, True), refused.err
 
 
-def stuck(scene: Scene) -> None:
-    scene.synchronise()
-    shop = scene.open_things.enter_context(Receiver())
-    (scene.folder / "hooks.toml").write_text(f'[[endpoint]]\nname = "shop"\nurl = "{shop.url}"\nsecret_env = "SHOP_SECRET"\n')
-    scene.variables |= {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_SECRET": SECRET}
-    register(scene.engine, "shop", from_start=True)
+def undelivered(situation: Situation) -> None:
+    situation.synchronise()
+    receiver = situation.resources.enter_context(Receiver())
+    (situation.folder / "hooks.toml").write_text(
+        f'[[endpoint]]\nname = "shop"\nurl = "{receiver.url}"\nsecret_env = "SHOP_SECRET"\n'
+    )
+    situation.variables |= {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_SECRET": SECRET}
+    register(situation.engine, "shop", from_start=True)
     now, hour = datetime.now(UTC), timedelta(hours=1)
     moments = {"failing_since": now - 3 * hour, "last_attempt_at": now - hour, "next_attempt_at": now + hour}
-    scene.execute(sa.update(webhook_endpoints).values(attempts=7, last_status=500, last_answer="database down", **moments))
+    situation.execute(sa.update(webhook_endpoints).values(attempts=7, last_status=500, last_answer="database down", **moments))
 
 
-def rotated(scene: Scene) -> None:
-    """Start a daemon whose key the file holds, and give the next key to its account."""
-    key, old, new = scene.folder / "key", SANDBOX_KEY, "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
-    for file, content in ((key, old), (scene.folder / "new-key", new)):
+def rotated(situation: Situation) -> None:
+    """Start a daemon with the current key in a file; the server then accepts only the new key."""
+    key, old, new = situation.folder / "key", SANDBOX_KEY, "ak_NewKeyNewKeyNewKeyNewKeyNewKey11"
+    for file, content in ((key, old), (situation.folder / "new-key", new)):
         file.write_text(content)
         file.chmod(0o600)
-    scene.variables |= {"CRUN_API_KEY": "", "CRUN_API_KEY_FILE": str(key)}
-    daemon = scene.open_things.enter_context(DaemonProcess(scene.folder, scene.upstream.settings(**scene.variables)))
+    situation.variables |= {"CRUN_API_KEY": "", "CRUN_API_KEY_FILE": str(key)}
+    daemon = situation.resources.enter_context(
+        DaemonProcess(situation.folder, situation.upstream.settings(**situation.variables))
+    )
     daemon.wait_for("run_finished", status="succeeded")
-    scene.upstream.keys = {new}
-    scene.variables["DAEMON_PID"] = str(daemon.pid)
+    situation.upstream.keys = {new}
+    situation.variables["DAEMON_PID"] = str(daemon.pid)
 
 
-def moved(scene: Scene) -> None:
-    scene.synchronise()
-    scene.execute(sa.update(sync_state).values(origin="https://api.crunai.com"))
+def other_origin(situation: Situation) -> None:
+    situation.synchronise()
+    situation.execute(sa.update(sync_state).values(origin="https://api.crunai.com"))
 
 
-SCENES: dict[str, Callable[[Scene], None]] = {
-    "Operations": well,
+SITUATIONS: dict[str, Callable[[Situation], None]] = {
+    "Operations": healthy,
     "Stale": stale,
     "Failing": refused(500),
     "Maintenance": refused(455),
@@ -206,55 +212,55 @@ SCENES: dict[str, Callable[[Scene], None]] = {
     "Rejected": rejected,
     "Locked": locked,
     "Key rotated": rotated,
-    "Another origin": moved,
+    "Another origin": other_origin,
     "Disk full": full,
-    "Webhooks": stuck,
-    "Backup and restore": well,
-    "Moving to another database": well,
-    "Upgrade": well,
+    "Webhooks": undelivered,
+    "Backup and restore": healthy,
+    "Moving to another database": healthy,
+    "Upgrade": healthy,
     "Prune": old,
 }
 QUICK = {"Held", "Unconfirmed"}
-"""The sections that are tried each time; all are, among the long tests."""
+"""Sections of the quick tests; the long tests have all."""
 SLICE = {"Failing", "Locked"}
-"""The sections that CI tries on each push."""
-EXITS = {"template-sync doctor": {"Failing": 75}}
+"""Sections that CI adds for each push."""
+EXIT_CODES = {"template-sync doctor": {"Failing": 75}}
 SERVER_OF = {"pg_dump": "postgresql", "pg_restore": "postgresql", "mariadb-dump": "mariadb", "mariadb": "mariadb"}
 
 
 @contextmanager
 def servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Give the variables that lead to a database of each kind that there is, each with our tables in it."""
+    """Yield variables with the URL of a migrated database on each available server."""
     variables = {"NEW_URL": f"sqlite:///{folder / 'new.db'}"}
-    made = []
+    created = []
     for kind, variable in SERVERS.items():
         if variable not in os.environ:
             continue
         url, server = new_database(kind, folder)
-        made.append((url, server))
+        created.append((url, server))
         engine = open_engine(url)
         upgrade(engine)
         engine.dispose()
-        plain = engine.url
+        target = engine.url
         if kind == "postgresql":
-            variables["POSTGRES_URL"] = plain.set(drivername="postgresql").render_as_string(hide_password=False)
+            variables["POSTGRES_URL"] = target.set(drivername="postgresql").render_as_string(hide_password=False)
         else:
-            password = f" --password={plain.password}" if plain.password else ""
-            options = f"--host={plain.host} --port={plain.port or 3306} --user={plain.username}{password} {plain.database}"
+            password = f" --password={target.password}" if target.password else ""
+            options = f"--host={target.host} --port={target.port or 3306} --user={target.username}{password} {target.database}"
             variables["MARIADB_OPTIONS"] = options
     if "POSTGRES_URL" in variables:
         url, server = new_database("postgresql", folder)
-        made.append((url, server))
+        created.append((url, server))
         variables["NEW_URL"] = url
     try:
         yield variables
     finally:
-        for url, server in made:
+        for url, server in created:
             drop_database(url, server)
 
 
 def missing(command: str, variables: dict[str, str]) -> str | None:
-    """Name what a command needs and this machine has not."""
+    """Name what a command requires and this machine lacks."""
     tool = command.split(maxsplit=1)[0]
     if tool in {*SERVER_OF, "sqlite3"} and shutil.which(tool) is None:
         return f"{tool} is not installed here"
@@ -262,14 +268,14 @@ def missing(command: str, variables: dict[str, str]) -> str | None:
     if needed and needed not in variables:
         return f"{tool}: set {SERVERS[SERVER_OF[tool]]}"
     return (
-        "there is no backup to restore, see above"
+        "sqlite3 is not installed here, so no backup exists"
         if "backup.db" in command and tool == "rm" and not shutil.which("sqlite3")
         else None
     )
 
 
-def tools(folder: Path) -> Path:
-    """Put `template-sync` where a shell finds it."""
+def bin_folder(folder: Path) -> Path:
+    """Create a folder for PATH that contains `template-sync`."""
     (folder / "bin").mkdir()
     script = folder / "bin" / "template-sync"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m sync "$@"\n')
@@ -282,44 +288,44 @@ def marks_of(section: str) -> list[pytest.MarkDecorator]:
 
 
 @pytest.mark.parametrize("section", [pytest.param(each, marks=marks_of(each)) for each in SECTIONS])
-def test_the_commands_of_the_runbook_do_what_it_says(
+def test_the_commands_of_the_runbook_work_and_print_the_documented_output(
     section: str, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    with ExitStack() as open_things:
-        upstream = open_things.enter_context(Upstream(records(280)))
+    with ExitStack() as resources:
+        upstream = resources.enter_context(Upstream(records(280)))
         variables: dict[str, str] = {}
         if any("_URL" in step.command for step in SECTIONS[section]):
-            variables = open_things.enter_context(servers(tmp_path))
-        scene = Scene(home, upstream, open_things, variables)
-        SCENES[section](scene)
-        scene.engine.dispose()
-        shell = environment(**upstream.settings(SYNC_LOG_FORMAT="json", **scene.variables))
+            variables = resources.enter_context(servers(tmp_path))
+        situation = Situation(home, upstream, resources, variables)
+        SITUATIONS[section](situation)
+        situation.engine.dispose()
+        shell = environment(**upstream.settings(SYNC_LOG_FORMAT="json", **situation.variables))
         shell["PYTHONWARNINGS"] = ""  # as in an operator's shell
-        shell["PATH"] = f"{tools(tmp_path)}:{shell['PATH']}"
+        shell["PATH"] = f"{bin_folder(tmp_path)}:{shell['PATH']}"
         skipped = []
         for step in SECTIONS[section]:
-            if lack := missing(step.command, variables):
-                skipped.append(lack)
+            if reason := missing(step.command, variables):
+                skipped.append(reason)
                 continue
             done = subprocess.run(
                 ["bash", "-c", step.command], cwd=home, env=shell, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                 timeout=60, check=False,
             )  # fmt: skip
-            assert done.returncode == EXITS.get(step.command, {}).get(section, 0), (step.command, done.stdout)
+            assert done.returncode == EXIT_CODES.get(step.command, {}).get(section, 0), (step.command, done.stdout)
             assert not step.shown or shows(step.shown, done.stdout), (step.command, done.stdout)
-        for lack in skipped:
-            record_property("not run", lack)
+        for reason in skipped:
+            record_property("not run", reason)
         if skipped:
             pytest.skip("; ".join(skipped))
 
 
-def test_the_scenes_are_those_of_the_runbook() -> None:
-    assert set(SCENES) == set(SECTIONS)
+def test_every_section_of_the_runbook_has_a_situation() -> None:
+    assert set(SITUATIONS) == set(SECTIONS)
 
 
-def test_the_runbook_covers_what_an_alert_and_an_operator_ask_for() -> None:
+def test_the_runbook_names_every_alert_and_its_links_lead_to_sections() -> None:
     text = RUNBOOK.read_text()
     alerts = re.findall(r"alert: (\w+)", (RUNBOOK.parent.parent / "deploy" / "prometheus" / "alerts.yaml").read_text())
     for alert in alerts:

@@ -1,4 +1,4 @@
-"""One origin per database: a copy of one catalog is never overwritten with another one."""
+"""One origin per database: a run never replaces the catalog of another origin."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from tests.daemons import Upstream
 
 OTHER = "https://api.crunai.com"
-ASKING = ("run", "run --dry-run", "run --json", "run --accept-removals", "refresh 1", "daemon")
+COMMANDS = ("run", "run --dry-run", "run --json", "run --accept-removals", "refresh 1", "daemon")
 
 
 def recorded(database: Database) -> object:
-    """Read the origin that a database records."""
+    """Return the recorded origin."""
     return database.scalar("SELECT origin FROM sync_state")
 
 
 def record_origin(database: Database, origin: str | None) -> None:
-    """Write what a verified run against that origin records."""
+    """Record an origin."""
     with database.engine.begin() as connection:
         connection.execute(sa.update(sync_state).values(origin=origin))
 
@@ -58,15 +58,15 @@ def test_the_first_verified_run_records_the_origin_and_a_later_one_writes_nothin
     run_with(records(3), database.engine)
     assert recorded(database) == LOOPBACK_ORIGIN
     (state,) = database.rows("sync_state")
-    run_with(records(3), database.engine)  # the sandbox has another port now
+    run_with(records(3), database.engine)  # the second sandbox has another port
     assert database.rows("sync_state") == [state]
 
 
 class Miscounting(Catalog):
     """A catalog whose count is one too high, so that no walk is verified."""
 
-    def _listed(self, question: Params) -> tuple[int, bytes]:
-        code, body = super()._listed(question)
+    def _listed(self, params: Params) -> tuple[int, bytes]:
+        code, body = super()._listed(params)
         answer = json.loads(body)
         answer["data"]["total"] += 1
         return code, json.dumps(answer).encode()
@@ -77,20 +77,20 @@ def test_a_walk_that_is_not_verified_records_no_origin(sqlite: Database) -> None
     assert (len(sqlite.present), recorded(sqlite)) == (3, None)
 
 
-@pytest.mark.parametrize("line", ASKING)
+@pytest.mark.parametrize("line", COMMANDS)
 def test_a_catalog_of_another_origin_is_refused_before_any_request(line: str, sqlite: Database, tmp_path: Path) -> None:
     run_with(records(3), sqlite.engine)
     record_origin(sqlite, OTHER)
     before = sqlite.dump()
     refused = command(tmp_path, line.split(), DATABASE_URL=sqlite.url, CRUN_BASE_URL="https://catalog.example")
     assert refused.code == 78, refused.err
-    assert OTHER.encode() in refused.err
-    assert b"https://catalog.example" in refused.err
-    assert b"template-sync db origin --accept" in refused.err
+    assert OTHER in refused.err
+    assert "https://catalog.example" in refused.err
+    assert "template-sync db origin --accept" in refused.err
     assert sqlite.dump() == before
 
 
-def test_the_upstream_of_another_region_is_not_asked(sqlite: Database, upstream: Upstream, tmp_path: Path) -> None:
+def test_another_region_gets_no_request(sqlite: Database, upstream: Upstream, tmp_path: Path) -> None:
     run_with([record("1", Title="kept")], sqlite.engine)
     record_origin(sqlite, OTHER)
     for _ in range(3):
@@ -99,7 +99,7 @@ def test_the_upstream_of_another_region_is_not_asked(sqlite: Database, upstream:
     assert [row["title"] for row in sqlite.rows("templates")] == ["kept"]
 
 
-def test_another_origin_is_accepted_once_and_then_asked(sqlite: Database, upstream: Upstream, tmp_path: Path) -> None:
+def test_an_accepted_origin_is_recorded_and_requested(sqlite: Database, upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(DATABASE_URL=sqlite.url)
     run_with(records(3), sqlite.engine)
     record_origin(sqlite, OTHER)
@@ -116,14 +116,14 @@ def test_the_origin_is_shown_without_a_key(sqlite: Database, tmp_path: Path) -> 
     assert (shown.code, shown.out.splitlines()) == (0, ["not recorded yet; CRUN_BASE_URL is https://api.crun.ai"])
 
 
-def test_an_origin_accepted_during_a_run_ends_that_run_with_nothing_applied(sqlite: Database) -> None:
+def test_a_run_during_which_another_origin_is_accepted_applies_nothing(sqlite: Database) -> None:
     sync([record("1", Title="kept")], sqlite.engine)
     outcome = sync(Catalog([record("1", Title="new")], lambda: record_origin(sqlite, OTHER)), sqlite.engine)
     assert (outcome.error and outcome.error.exit_code, recorded(sqlite)) == (78, OTHER)
     assert [row["title"] for row in sqlite.rows("templates")] == ["kept"]
 
 
-def test_the_demo_is_kept_out_of_a_catalog_whose_origin_is_not_recorded(sqlite: Database, tmp_path: Path) -> None:
+def test_the_demo_refuses_a_catalog_without_a_recorded_origin(sqlite: Database, tmp_path: Path) -> None:
     run_with(records(3), sqlite.engine)
     record_origin(sqlite, None)
     before = sqlite.dump()
@@ -131,7 +131,7 @@ def test_the_demo_is_kept_out_of_a_catalog_whose_origin_is_not_recorded(sqlite: 
     assert sqlite.dump() == before
 
 
-def test_an_upgrade_records_the_origin_of_a_demo_and_of_nothing_else(empty_database: Database) -> None:
+def test_an_upgrade_records_the_origin_of_a_demo_only(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine)
     run_with(records(3), empty_database.engine)
     schema.upgrade(empty_database.engine, "-2")  # before 0008

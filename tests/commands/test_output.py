@@ -1,4 +1,4 @@
-"""Output: tables and colours of a terminal, the stderr of a service, a full or closed stdout, the first bytes of files."""
+"""Output: tables and colours on a terminal, the stderr of a service, a full or closed stdout; byte order marks in files."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_a_terminal(columns: int, *arguments: str, folder: Path) -> str:
-    """Run a command on a terminal of so many columns; give what it shows."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    """Run a command on a terminal with this number of columns; return its output."""
+    terminal, device = pty.openpty()
+    fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-m", "sync", *arguments], cwd=folder, env=environment(TERM="xterm-256color"),
-        stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL,
+        stdin=device, stdout=device, stderr=subprocess.DEVNULL,
     ) as process:  # fmt: skip
-        os.close(theirs)
+        os.close(device)
         shown = b""
         try:
-            while piece := os.read(ours, 65536):
+            while piece := os.read(terminal, 65536):
                 shown += piece
-        except OSError:  # how Linux says that nobody writes any more
+        except OSError:  # Linux raises EIO after the last writer closed it
             pass
         finally:
-            os.close(ours)
+            os.close(terminal)
     assert process.returncode == 0
     return shown.decode()
 
 
 @pytest.fixture
 def folder(sqlite: Database) -> Path:
-    """Where a database lies with titles that are long, and wide: a Chinese character takes two columns."""
-    titles = {"Title": "战斗游戏" * 12, "Title_en": "A title that is longer than most terminals have room for, by far"}
+    """A folder whose database has long titles; a Chinese character takes two columns."""
+    titles = {"Title": "战斗游戏" * 12, "Title_en": "A title that is longer than most terminals are wide"}
     run_with([record("1", **titles), record("2")], sqlite.engine)
     return Path(sqlite.url.removeprefix("sqlite:///")).parent
 
 
-def test_a_table_takes_the_width_that_there_is_and_no_more(folder: Path) -> None:
+def test_a_table_fits_the_width_of_the_terminal(folder: Path) -> None:
     widths: dict[int, int] = {}
     for columns in (80, 120, 400):
         lines = [STYLES.sub("", line) for line in on_a_terminal(columns, "list", folder=folder).splitlines()]
@@ -75,13 +75,13 @@ def test_a_table_takes_the_width_that_there_is_and_no_more(folder: Path) -> None
     assert widths[80] <= 80 < widths[120] <= 120 < widths[400] == max(map(wide, whole.splitlines()))
 
 
-def test_at_80_columns_a_title_is_readable_and_the_tags_are_omitted(folder: Path) -> None:
+def test_at_80_columns_a_table_omits_the_tags_and_keeps_the_title(folder: Path) -> None:
     heading, first, *_ = [STYLES.sub("", line) for line in on_a_terminal(80, "list", folder=folder).splitlines()]
     assert heading.split() == ["ID", "TITLE", "PRICES", "INPUT"]
     assert "A title that is longer" in first
 
 
-def test_a_terminal_gets_colours_and_a_pipe_none(folder: Path) -> None:
+def test_a_table_has_colours_on_a_terminal_only(folder: Path) -> None:
     assert STYLES.search(on_a_terminal(120, "list", folder=folder))
     assert not STYLES.search(template_sync("list", folder=folder).out)
 
@@ -91,7 +91,7 @@ def test_csv_on_a_terminal_shows_no_escaped_line_ends(folder: Path) -> None:
     assert shown.splitlines() == template_sync("export", "--format", "csv", folder=folder).out.splitlines()
 
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 @pytest.fixture
@@ -103,17 +103,17 @@ def pipe() -> Iterator[tuple[int, int]]:
     os.close(writer)
 
 
-def test_lines_arrive_in_order_and_drain_waits_for_them(pipe: tuple[int, int]) -> None:
+def test_lines_are_written_in_order_and_drain_waits_for_them(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     with open(writer, "w", closefd=False) as file:
         stream = BackgroundStream(file)
         for line in ("one\n", "two \ud800\n", "three\n"):
             stream.write(line)
-        stream.drain(PATIENCE)
+        stream.drain(TIMEOUT)
     assert os.read(reader, 4096) == b"one\ntwo \\ud800\nthree\n"
 
 
-def test_without_a_reader_no_writer_waits_and_what_is_too_much_is_dropped_and_counted(pipe: tuple[int, int]) -> None:
+def test_without_a_reader_no_write_blocks_and_dropped_lines_are_counted(pipe: tuple[int, int]) -> None:
     reader, writer = pipe
     os.write(writer, b"x" * 4096)
     with open(writer, "w", closefd=False) as file, capture_logs() as logs:
@@ -122,23 +122,23 @@ def test_without_a_reader_no_writer_waits_and_what_is_too_much_is_dropped_and_co
             stream.write(f"{number}\n")
         stream.drain(0.01)
         assert os.read(reader, 4096) == b"x" * 4096
-        stream.drain(PATIENCE)
+        stream.drain(TIMEOUT)
         stream.write("later\n")
-        stream.drain(PATIENCE)
-    said = os.read(reader, 4096).decode().splitlines()
-    assert said[:3] == ["0", "1", "2"]
-    assert said[-1] == "later"
+        stream.drain(TIMEOUT)
+    lines = os.read(reader, 4096).decode().splitlines()
+    assert lines[:3] == ["0", "1", "2"]
+    assert lines[-1] == "later"
     dropped = sum(entry["count"] for entry in logs if entry["event"] == "log_lines_dropped")
-    assert dropped + len(said) - 1 == 20
+    assert dropped + len(lines) - 1 == 20
 
 
-def test_a_reader_that_left_is_no_error() -> None:
+def test_a_closed_pipe_raises_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w", closefd=False) as file:
         stream = BackgroundStream(file)
         stream.write("one\n")
-        stream.drain(PATIENCE)
+        stream.drain(TIMEOUT)
     os.close(writer)
 
 
@@ -146,16 +146,16 @@ OTHERS = [pytest.param(flag, marks=pytest.mark.ci_slice) for flag in ("--version
 
 
 @pytest.mark.parametrize("flag", ["--version", "--help", "run --help", *OTHERS])
-def test_a_full_or_closed_standard_output_is_one_sentence_and_no_traceback(flag: str, tmp_path: Path) -> None:
+def test_a_full_or_closed_stdout_is_an_error_without_a_traceback(flag: str, tmp_path: Path) -> None:
     program = f"{sys.executable} -m sync {flag}"
     endings = ((">/dev/full", 1, "error: The output could not be written"), (">&-", 0, ""), (">/dev/full 2>&1", 1, ""))
-    for redirection, code, said in endings:
+    for redirection, code, message in endings:
         line = ["bash", "-c", f"{program} {redirection}"]
         done = subprocess.run(line, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr.startswith(said), "Traceback" in done.stderr) == (code, True, False), done.stderr
+        assert (done.returncode, done.stderr.startswith(message), "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 
-def test_a_byte_order_mark_in_any_file_of_the_settings_is_no_part_of_what_it_holds(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_byte_order_mark_in_a_file_of_the_settings_is_ignored(upstream: Upstream, tmp_path: Path) -> None:
     hooks = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_file = "secret"\n'
     contents = {
         "key": SANDBOX_KEY, "url": f"sqlite:///{tmp_path}/templates.db", "hooks.toml": hooks, "secret": SECRET,
@@ -174,13 +174,13 @@ def test_a_byte_order_mark_in_any_file_of_the_settings_is_no_part_of_what_it_hol
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("133.20000000000002", 133.2), ("0.30000000000000004", 0.3), ("1.10000000000001", 1.10000000000001)]
+    ("given", "stored"), [("133.20000000000002", 133.2), ("0.30000000000000004", 0.3), ("1.10000000000001", 1.10000000000001)]
 )
-def test_an_error_of_binary_fractions_does_not_reject_a_price(given: str, kept: float) -> None:
-    assert credit_of(Decimal(given)) == kept
+def test_a_rounding_error_of_a_binary_fraction_does_not_reject_a_price(given: str, stored: float) -> None:
+    assert credit_of(Decimal(given)) == stored
 
 
-def test_a_record_whose_price_has_such_an_error_is_stored(tmp_path: Path) -> None:
+def test_a_record_with_a_rounding_error_in_its_price_is_stored(tmp_path: Path) -> None:
     price = {"Resolution": "720p", "Credit": 133.20000000000002}
     with Upstream([record("1", ConsumeItems=[price])]) as upstream:
         ran = template_sync("run", "--json", folder=tmp_path, variables=upstream.settings())

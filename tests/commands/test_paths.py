@@ -1,4 +1,4 @@
-"""A path is used as it is, or refused in one sentence: no path replaces another file; names that are not UTF-8 or too long."""
+"""Paths: a path that is in use is refused; names that are not UTF-8 work, names that are too long are errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def settings(sqlite: Database, upstream: Upstream, tmp_path: Path) -> dict[str, str]:
-    """Give settings that name a file each, in the test's folder."""
+    """Return settings each of which names a file in the folder of the test."""
     run_with(records(3), sqlite.engine)
     sqlite.engine.dispose()
     (tmp_path / "link.db").symlink_to("templates.db")
@@ -49,7 +49,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("path", IN_USE)
-def test_a_metrics_file_that_is_something_else_is_refused(path: str, settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_metrics_file_that_has_another_use_is_refused(path: str, settings: dict[str, str], tmp_path: Path) -> None:
     before = contents(tmp_path)
     refused = template_sync("run", folder=tmp_path, variables={**settings, "SYNC_METRICS_FILE": path})
     assert refused.code == 78
@@ -58,17 +58,17 @@ def test_a_metrics_file_that_is_something_else_is_refused(path: str, settings: d
 
 
 @pytest.mark.parametrize("path", IN_USE)
-@pytest.mark.parametrize("words", ["db backup", "run --record"])
-def test_a_backup_or_recording_over_something_else_is_refused(
-    words: str, path: str, settings: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("line", ["db backup", "run --record"])
+def test_a_backup_or_recording_over_a_file_in_use_is_refused(
+    line: str, path: str, settings: dict[str, str], tmp_path: Path
 ) -> None:
     before = contents(tmp_path)
-    refused = template_sync(*words.split(), path, folder=tmp_path, variables=settings)
+    refused = template_sync(*line.split(), path, folder=tmp_path, variables=settings)
     assert (refused.code, f" is {IN_USE[path]}." in refused.err) == (2, True), refused.err
     assert contents(tmp_path) == before
 
 
-def test_side_files_belong_to_the_file_that_a_link_leads_to(settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_backup_over_the_side_files_of_a_linked_database_is_refused(settings: dict[str, str], tmp_path: Path) -> None:
     linked = {**settings, "DATABASE_URL": "sqlite:///link.db"}
     for path in ("templates.db", "templates.db-wal", "link.db-wal"):
         assert template_sync("db", "backup", path, folder=tmp_path, variables=linked).code == 2
@@ -81,12 +81,12 @@ def test_a_database_whose_name_is_percent_encoded_is_recognised(url: str, settin
         refused = template_sync("run", folder=tmp_path, variables={**encoded, "SYNC_METRICS_FILE": path})
         assert (refused.code, IN_USE[path] in refused.err) == (78, True), refused
         for words in ("db backup", "run --record"):
-            refused = template_sync(*words.split(), path, folder=tmp_path, variables=encoded)
+            refused = template_sync(*line.split(), path, folder=tmp_path, variables=encoded)
             assert (refused.code, IN_USE[path] in refused.err) == (2, True), refused
     assert contents(tmp_path) == before
 
 
-def test_the_metrics_file_is_no_target_of_a_backup(settings: dict[str, str], tmp_path: Path) -> None:
+def test_a_backup_over_the_metrics_file_is_refused(settings: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "sync.prom").touch()
     refused = template_sync(
         "db", "backup", "sync.prom", folder=tmp_path, variables={**settings, "SYNC_METRICS_FILE": "sync.prom"}
@@ -131,7 +131,7 @@ def test_a_backup_and_a_restore_work_with_names_that_are_not_utf_8(upstream: Ups
     (folder / "templates.db").unlink()
     restored = template_sync("db", "restore", f"{NOT_UTF_8}.db", folder=tmp_path, variables=settings)
     assert (restored.code, restored.err.startswith("The database was restored")) == (0, True), restored.err
-    again = template_sync("db", "restore", f"{NOT_UTF_8}.db", folder=tmp_path, variables=settings)  # into the database there
+    again = template_sync("db", "restore", f"{NOT_UTF_8}.db", folder=tmp_path, variables=settings)  # over the existing database
     assert again.code == 0, again.err
     with sqlite3.connect(folder / "templates.db") as connection:
         assert connection.execute("SELECT count(*) FROM templates").fetchone() == (3,)
@@ -139,7 +139,7 @@ def test_a_backup_and_a_restore_work_with_names_that_are_not_utf_8(upstream: Ups
 
 
 @NAMES
-@pytest.mark.parametrize(("arguments", "code", "says"), [
+@pytest.mark.parametrize(("arguments", "code", "message"), [
     ("db backup", 2, "is not a valid file name."),
     ("db restore", 2, "is not a file."),
     ("run --record", 2, "cannot be written: "),
@@ -148,12 +148,12 @@ def test_a_backup_and_a_restore_work_with_names_that_are_not_utf_8(upstream: Ups
     ("site", 1, "could not be written: File name too long."),
     ("demo --database-url sqlite:///demo.db --site", 1, "could not be written: File name too long."),
 ])  # fmt: skip
-def test_a_name_that_is_too_long_is_one_sentence(
-    upstream: Upstream, tmp_path: Path, arguments: str, code: int, says: str, name: str
+def test_a_file_name_that_is_too_long_is_an_error(
+    upstream: Upstream, tmp_path: Path, arguments: str, code: int, message: str, name: str
 ) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     refused = template_sync(*arguments.split(), name, folder=tmp_path, variables=upstream.settings())
-    assert (refused.code, says in refused.err, "bug" in refused.err) == (code, True, False), refused.err
+    assert (refused.code, message in refused.err, "bug" in refused.err) == (code, True, False), refused.err
     assert not (tmp_path / "demo.db").exists()
 
 
@@ -161,7 +161,9 @@ def test_a_name_that_is_too_long_is_one_sentence(
 @pytest.mark.parametrize("variable", [
     "SYNC_METRICS_FILE", "SYNC_WEBHOOKS_FILE", "SYNC_CA_BUNDLE", "CRUN_API_KEY_FILE", "DATABASE_URL_FILE",
 ])  # fmt: skip
-def test_a_setting_with_a_name_that_is_too_long_is_named(upstream: Upstream, tmp_path: Path, variable: str, name: str) -> None:
+def test_a_setting_with_a_file_name_that_is_too_long_is_reported(
+    upstream: Upstream, tmp_path: Path, variable: str, name: str
+) -> None:
     settings = {**upstream.settings(), variable: name}
     if variable == "CRUN_API_KEY_FILE":
         del settings["CRUN_API_KEY"]
@@ -171,7 +173,7 @@ def test_a_setting_with_a_name_that_is_too_long_is_named(upstream: Upstream, tmp
 
 
 @pytest.mark.parametrize("name", [LONG, f"{DEEP}/templates.db"], ids=["long", "deep"])
-def test_a_database_file_with_a_name_that_is_too_long_is_named_by_each_command(
+def test_a_database_with_a_file_name_that_is_too_long_is_reported_by_each_command(
     upstream: Upstream, tmp_path: Path, name: str
 ) -> None:
     settings = upstream.settings(DATABASE_URL=f"sqlite:///{name}")

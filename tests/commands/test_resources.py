@@ -1,4 +1,4 @@
-"""A limit of threads, memory or open files is reported as that, with what to raise, and not as a bug."""
+"""Limits of threads, memory and open files are reported with the limit to raise, not as a bug."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_FILE = "This process has reached its limit of open files."
 
 
 @pytest.mark.parametrize("which", ["lease", "endpoint", "http"])
-def test_a_run_that_gets_no_thread_says_so_and_exits_with_75(
+def test_a_run_without_a_free_thread_reports_the_limit_and_exits_with_75(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
     start = threading.Thread.start
@@ -49,7 +49,7 @@ def test_a_run_that_gets_no_thread_says_so_and_exits_with_75(
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
 
 
-def test_a_run_that_gets_no_memory_says_so_and_exits_with_75(
+def test_a_run_without_free_memory_reports_the_limit_and_exits_with_75(
     upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RecordParser, "parse_page", mock.Mock(side_effect=MemoryError))
@@ -61,7 +61,7 @@ def test_a_run_that_gets_no_memory_says_so_and_exits_with_75(
 
 
 @pytest.mark.parametrize("megabytes", [60, 75])
-def test_a_process_in_too_little_memory_says_so_whatever_it_was_doing(upstream: Upstream, tmp_path: Path, megabytes: int) -> None:
+def test_a_process_with_too_little_memory_reports_the_limit(upstream: Upstream, tmp_path: Path, megabytes: int) -> None:
     limited = (
         f"import resource, runpy; resource.setrlimit(resource.RLIMIT_AS, ({megabytes}_000_000,) * 2); "
         "import sys; sys.argv = ['template-sync', 'run']; runpy.run_module('sync', run_name='__main__')"
@@ -70,38 +70,38 @@ def test_a_process_in_too_little_memory_says_so_whatever_it_was_doing(upstream: 
         [sys.executable, "-c", limited],
         cwd=tmp_path, env=environment(**upstream.settings()), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert done.returncode in {0, 75}  # 0 where a platform needs less
+    assert done.returncode in {0, 75}  # 0 on a platform that needs less memory
     assert not re.search("Unexpected|Traceback", done.stderr), done.stderr
     assert done.returncode == 0 or "The operating system gave this process no further" in done.stderr
 
 
-LOWERS_THE_LIMIT = """\
+LOWER_THE_LIMIT = """\
 import resource, socket
-place, name = {"name": (socket, "getaddrinfo"), "connect": (socket, "create_connection"), "dup": (socket.socket, "dup")}[WHICH]
-original = getattr(place, name)
+owner, name = {"name": (socket, "getaddrinfo"), "connect": (socket, "create_connection"), "dup": (socket.socket, "dup")}[WHICH]
+original = getattr(owner, name)
 def limited(*arguments, **options):
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
     return original(*arguments, **options)
-setattr(place, name, limited)
+setattr(owner, name, limited)
 """
 
 
 @pytest.mark.parametrize("which", ["name", pytest.param("connect", marks=SLICE), pytest.param("dup", marks=SLICE)])
 @pytest.mark.parametrize("command", ["run --dry-run", pytest.param("doctor", marks=SLICE)])
-def test_a_request_without_a_free_file_descriptor_names_the_limit_and_not_the_network(
+def test_a_request_without_a_free_file_descriptor_reports_the_limit_instead_of_the_network(
     upstream: Upstream, tmp_path: Path, command: str, which: str
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(LOWERS_THE_LIMIT.replace("WHICH", repr(which)))
+    (tmp_path / "sitecustomize.py").write_text(LOWER_THE_LIMIT.replace("WHICH", repr(which)))
     variables = upstream.settings(CRUN_BASE_URL=upstream.url.replace("127.0.0.1", "localhost"), PYTHONPATH=str(tmp_path))
     refused = template_sync(*command.split(), folder=tmp_path, variables=variables)
-    said = refused.out + refused.err
-    assert (refused.code, "his process has reached its limit of open files" in said) == (75, True), said
-    assert "→ Raise the limit (systemd LimitNOFILE, ulimit -n), or stop other programs." in said
-    assert not re.search("Check the network|bug", said), said
+    output = refused.out + refused.err
+    assert (refused.code, "his process has reached its limit of open files" in output) == (75, True), output
+    assert "→ Raise the limit (systemd LimitNOFILE, ulimit -n), or stop other programs." in output
+    assert not re.search("Check the network|bug", output), output
 
 
 @pytest.mark.ci_slice
-def test_a_daemon_that_gets_no_thread_for_its_runs_goes_on(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_daemon_without_free_threads_continues_when_they_are_available(upstream: Upstream, tmp_path: Path) -> None:
     folder = tmp_path / "startup"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
@@ -136,10 +136,10 @@ def test_a_daemon_that_gets_no_thread_for_its_runs_goes_on(upstream: Upstream, t
     (OSError(errno.EMFILE, "Too many open files"), NO_FILE),
     (OSError(errno.ENFILE, "Too many open files in system"), NO_FILE),
 ])  # fmt: skip
-def test_each_form_of_such_a_limit_is_recognised(error: Exception, message: str) -> None:
+def test_each_error_of_a_resource_limit_is_recognised(error: Exception, message: str) -> None:
     assert str(resource_error(error)) == message
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), ImportError("no"), OSError(errno.ENOENT, "no"), KeyError("no")])
-def test_another_error_is_none(error: Exception) -> None:
+def test_other_errors_are_not_errors_of_a_resource_limit(error: Exception) -> None:
     assert resource_error(error) is None

@@ -1,4 +1,4 @@
-"""An operator asks at three in the morning: how do things stand, whose fault is it, what is there to do?"""
+"""`status`, `health`, `lease` and `doctor`: the state, the cause of a problem, and the action."""
 
 from __future__ import annotations
 
@@ -49,9 +49,7 @@ def test_status_needs_neither_the_network_nor_the_write_lock(sqlite: Database, t
     assert json.loads(data.out)["present"] == 3
 
 
-def test_a_schema_that_is_missing_or_not_this_versions_is_69_with_the_command_that_mends_it(
-    sqlite: Database, tmp_path: Path
-) -> None:
+def test_a_missing_or_newer_schema_exits_with_69_and_a_hint(sqlite: Database, tmp_path: Path) -> None:
     assert template_sync("status", folder=tmp_path, variables={"DATABASE_URL": f"sqlite:///{tmp_path}/none.db"}).code == 69
     (tmp_path / "empty.db").touch()
     empty = template_sync("status", folder=tmp_path, variables={"DATABASE_URL": f"sqlite:///{tmp_path}/empty.db"})
@@ -63,7 +61,7 @@ def test_a_schema_that_is_missing_or_not_this_versions_is_69_with_the_command_th
     assert "newer than this version knows" in other.err
 
 
-def test_a_schema_that_is_behind_names_the_command_that_upgrades_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_older_schema_is_an_error_with_the_command_that_upgrades_it(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sync.store.schema._REVISIONS", ("0000", "0001"))
     sqlite.execute("UPDATE sync_alembic_version SET version_num = '0000'")
     with pytest.raises(SchemaError, match=f"schema is 0000, this version needs {schema.HEAD}") as refusal:
@@ -74,7 +72,7 @@ def test_a_schema_that_is_behind_names_the_command_that_upgrades_it(sqlite: Data
 # health -----------------------------------------------------------------------------------------------------------------
 
 
-def test_health_is_0_or_1_and_nothing_else(tmp_path: Path) -> None:
+def test_health_exits_with_0_or_1_only(tmp_path: Path) -> None:
     def health(*arguments: str, **variables: str) -> int:
         return template_sync("health", *arguments, folder=tmp_path, variables=variables).code
 
@@ -83,25 +81,25 @@ def test_health_is_0_or_1_and_nothing_else(tmp_path: Path) -> None:
     with Upstream(records(3)) as upstream:
         upstream.refuse(401)
         assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 77
-        assert health() == 1  # never a success
+        assert health() == 1  # no success yet
         upstream.reply = None
         assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     assert health() == 0
     assert health("--stale-after", "0.001s") == 1  # stale
     assert health("--wrong-flag") == 1
     assert health(SYNC_INTERVAL="soon") == 1
-    assert health(DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/none") == 1  # nobody there
+    assert health(DATABASE_URL=f"postgresql://user@127.0.0.1:{free_port()}/none") == 1  # closed port
 
 
 # lease ------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_path: Path) -> None:
+def test_the_lease_is_shown_and_released_only_with_force(sqlite: Database, tmp_path: Path) -> None:
     def lease(*arguments: str) -> Any:
         return template_sync("lease", *arguments, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
 
     assert lease("show").out == "free: no run is active\n"
-    mine = take_lease(sqlite.engine, ttl=600, now=START)
+    holder = take_lease(sqlite.engine, ttl=600, now=START)
     assert lease("show").out.startswith(f"{leases.process_name()}, expires in ")
     refused = lease("release")
     assert refused.code == 2
@@ -113,18 +111,18 @@ def test_the_lease_is_shown_and_taken_away_only_on_demand(sqlite: Database, tmp_
     assert (event["event"], event["level"], event["holder"]) == ("lease_released_by_force", "warning", leases.process_name())
     assert json.loads(lease("show", "--json").out) == {"active": False, "holder": None, "fence": 2, "seconds_left": 0}
     with sqlite.engine.begin() as connection, pytest.raises(LeaseLost):
-        leases.check_fence(connection, mine)
+        leases.check_fence(connection, holder)
     assert [row["status"] for row in sqlite.rows("sync_runs")] == ["interrupted"]
 
 
-def test_the_lease_of_a_dead_holder_is_shown_as_free(sqlite: Database, tmp_path: Path) -> None:
+def test_the_lease_of_an_ended_process_is_shown_as_free(sqlite: Database, tmp_path: Path) -> None:
     take_lease(sqlite.engine, ttl=600, now=START)
     end_holder(sqlite)
     seen = template_sync("lease", "show", folder=tmp_path, variables={"DATABASE_URL": sqlite.url}).out
     assert seen == f"free: {leases.process_name()} ended without releasing the lease; the next run acquires it\n"
 
 
-def test_there_is_no_lease_to_take_where_there_is_no_database(tmp_path: Path) -> None:
+def test_releasing_the_lease_of_a_missing_database_is_an_error(tmp_path: Path) -> None:
     assert template_sync("lease", "release", "--force", folder=tmp_path).code == 69
     assert list(tmp_path.iterdir()) == []
 
@@ -133,7 +131,7 @@ def test_there_is_no_lease_to_take_where_there_is_no_database(tmp_path: Path) ->
 
 
 def checks(database: Database | str, base_url: str, now: datetime | None = None, **variables: str) -> dict[str, Check]:
-    """Make every check."""
+    """Return all checks by name."""
     url = database if isinstance(database, str) else database.url
     environ = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": base_url, "DATABASE_URL": url, **variables}
     engine = open_engine(url)
@@ -143,7 +141,7 @@ def checks(database: Database | str, base_url: str, now: datetime | None = None,
         engine.dispose()
 
 
-def test_doctor_finds_nothing_wrong_where_nothing_is(database: Database, upstream: Upstream) -> None:
+def test_every_check_of_doctor_passes_on_a_current_database(database: Database, upstream: Upstream) -> None:
     run_against(upstream.url, database.engine, clock=lambda: datetime.now(UTC))
     found = checks(database, upstream.url)
     assert {check.result for check in found.values()} == {Result.FINE}
@@ -153,7 +151,7 @@ def test_doctor_finds_nothing_wrong_where_nothing_is(database: Database, upstrea
     assert f"schema {schema.HEAD}, 3 templates present" in found["database"].seen
 
 
-def test_doctor_and_the_settings(sqlite: Database, upstream: Upstream) -> None:
+def test_doctor_checks_the_settings(sqlite: Database, upstream: Upstream) -> None:
     missing = checks(sqlite, upstream.url, CRUN_API_KEY="")
     assert (missing["settings"].result, missing["settings"].exit_code) == (Result.FAILED, 78)
     assert "catalog" not in missing
@@ -162,7 +160,7 @@ def test_doctor_and_the_settings(sqlite: Database, upstream: Upstream) -> None:
     assert "does not look like a Crun key" in odd.seen
 
 
-def test_doctor_and_a_name_that_does_not_resolve(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reports_a_name_that_does_not_resolve(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     unknown = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
     monkeypatch.setattr(socket, "getaddrinfo", mock.Mock(side_effect=unknown))
     found = checks(sqlite, "https://catalog.invalid")
@@ -199,72 +197,72 @@ def tls(certificate: Path) -> Iterator[int]:
             thread.join(10)
 
 
-def test_doctor_and_tls(sqlite: Database, certificate: Path) -> None:
+def test_doctor_checks_the_tls_certificate(sqlite: Database, certificate: Path) -> None:
     with tls(certificate) as port:
         url = f"https://localhost:{port}"
-        trusted = checks(sqlite, url, SYNC_CA_BUNDLE=str(certificate))["tls"]
+        verified = checks(sqlite, url, SYNC_CA_BUNDLE=str(certificate))["tls"]
         soon = checks(sqlite, url, now=datetime.now(UTC) + timedelta(days=20), SYNC_CA_BUNDLE=str(certificate))["tls"]
-        strange = checks(sqlite, url)["tls"]
-    assert trusted.result is Result.FINE
-    assert "valid for 30 more days" in trusted.seen
+        unverified = checks(sqlite, url)["tls"]
+    assert verified.result is Result.FINE
+    assert "valid for 30 more days" in verified.seen
     assert (soon.result, soon.advice) == (Result.WARNING, "Report it to Crun.")
-    assert (strange.result, strange.exit_code) == (Result.FAILED, 75)
-    assert "its TLS certificate could not be verified (self-signed certificate)" in strange.seen
+    assert (unverified.result, unverified.exit_code) == (Result.FAILED, 75)
+    assert "its TLS certificate could not be verified (self-signed certificate)" in unverified.seen
 
 
 @pytest.mark.parametrize(("code", "exit_code"), [(401, 77), (402, 77), (505, 77), (455, 75), (500, 75), (404, 76)])
-def test_doctor_and_a_catalog_that_refuses(code: int, exit_code: int, sqlite: Database, upstream: Upstream) -> None:
+def test_doctor_reports_the_error_of_the_catalog(code: int, exit_code: int, sqlite: Database, upstream: Upstream) -> None:
     upstream.refuse(code)
     found = checks(sqlite, upstream.url)
     assert (found["catalog"].result, found["catalog"].exit_code) == (Result.FAILED, exit_code)
     assert f"({code})" in found["catalog"].seen
     assert found["catalog"].advice
-    assert found["clock"].result is Result.FINE  # its answer told the time all the same
-    assert upstream.request_count == 1  # no retries: a person waits
+    assert found["clock"].result is Result.FINE  # the response contains the time
+    assert upstream.request_count == 1  # no retries
 
 
-def test_doctor_and_a_catalog_that_is_not_there(sqlite: Database) -> None:
+def test_doctor_reports_an_unreachable_catalog(sqlite: Database) -> None:
     found = checks(sqlite, f"http://127.0.0.1:{free_port()}")
     assert (found["catalog"].result, found["catalog"].exit_code) == (Result.FAILED, 75)
     assert "clock" not in found
 
 
 @pytest.mark.parametrize(("ahead", "word"), [(timedelta(hours=1), "ahead of"), (timedelta(hours=-1), "behind")])
-def test_doctor_and_a_clock_that_is_wrong(ahead: timedelta, word: str, sqlite: Database, upstream: Upstream) -> None:
+def test_doctor_warns_of_a_wrong_clock(ahead: timedelta, word: str, sqlite: Database, upstream: Upstream) -> None:
     clock = checks(sqlite, upstream.url, now=datetime.now(UTC) + ahead)["clock"]
     assert clock.result is Result.WARNING
     assert word in clock.seen
     assert "NTP" in clock.advice
 
 
-def test_doctor_and_the_disk(sqlite: Database, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_checks_the_disk(sqlite: Database, upstream: Upstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = checks(f"sqlite:///{tmp_path}/no/where.db", upstream.url)
     assert (nowhere["disk"].result, nowhere["disk"].exit_code) == (Result.FAILED, 69)
     assert not (tmp_path / "no").exists()
-    usage = namedtuple("usage", "total used free")  # noqa: PYI024 - the shape that shutil gives
+    usage = namedtuple("usage", "total used free")  # noqa: PYI024 - as in shutil
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 10, 5 * 2**20))
     full = checks(sqlite, upstream.url)["disk"]
     assert (full.result, full.advice) == (Result.WARNING, "Free some space.")
     assert full.seen.startswith("5 MiB free in ")
 
 
-def test_doctor_and_a_database_that_is_missing_or_away(upstream: Upstream, tmp_path: Path) -> None:
+def test_doctor_reports_a_missing_or_unreachable_database(upstream: Upstream, tmp_path: Path) -> None:
     missing = checks(f"sqlite:///{tmp_path}/none.db", upstream.url)["database"]
     assert (missing.result, missing.exit_code) == (Result.FAILED, 69)
     assert not (tmp_path / "none.db").exists()
-    away = checks(f"postgresql://nobody:Pa55word@127.0.0.1:{free_port()}/none", upstream.url)["database"]
+    away = checks(f"postgresql://user:Pa55word@127.0.0.1:{free_port()}/none", upstream.url)["database"]
     assert (away.result, away.exit_code) == (Result.FAILED, 69)
     assert "Pa55word" not in away.seen + away.advice
 
 
-def test_doctor_and_a_schema_of_another_version(sqlite: Database, upstream: Upstream) -> None:
+def test_doctor_reports_a_schema_of_another_version(sqlite: Database, upstream: Upstream) -> None:
     sqlite.execute("UPDATE sync_alembic_version SET version_num = '9999'")
     found = checks(sqlite, upstream.url)["database"]
     assert (found.result, found.exit_code) == (Result.FAILED, 69)
     assert "Upgrade this program" in found.advice
 
 
-def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
+def test_doctor_shows_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == "free"
     take_lease(sqlite.engine, ttl=600, now=START)
     assert checks(sqlite, upstream.url)["lease"].seen.startswith(f"held by {leases.process_name()}, expires in ")
@@ -272,7 +270,7 @@ def test_doctor_and_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == f"free: {leases.process_name()} ended without releasing it"
 
 
-def test_doctor_and_freshness(sqlite: Database, upstream: Upstream) -> None:
+def test_doctor_checks_the_age_of_the_last_success(sqlite: Database, upstream: Upstream) -> None:
     assert "no successful run yet" in checks(sqlite, upstream.url)["freshness"].seen
     run_against(upstream.url, sqlite.engine, clock=ticking(START))
     upstream.refuse(401)
@@ -288,7 +286,7 @@ def held(database: Database) -> None:
 
 
 @pytest.mark.parametrize(("prepare", "seen"), [(held, "20 removals are held"), (unconfirmed, "2 removals are unconfirmed")])
-def test_doctor_and_pending_removals(
+def test_doctor_warns_of_pending_removals(
     prepare: Callable[[Database], None], seen: str, sqlite: Database, upstream: Upstream
 ) -> None:
     prepare(sqlite)
@@ -296,7 +294,7 @@ def test_doctor_and_pending_removals(
     assert (found.result, found.seen) == (Result.WARNING, seen)
 
 
-def test_doctor_leaves_with_the_exit_code_that_a_run_would_and_changes_nothing(upstream: Upstream, tmp_path: Path) -> None:
+def test_doctor_has_the_exit_code_of_a_run_and_changes_nothing(upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(401)
     refused = template_sync("doctor", folder=tmp_path, variables=upstream.settings())
     assert refused.code == 77
@@ -326,7 +324,7 @@ def test_a_command_that_uses_the_database_only_does_not_need_the_key_file(
     assert "CRUN_API_KEY" not in shown.err
 
 
-def test_a_misspelt_variable_is_named_on_stderr(upstream: Upstream, tmp_path: Path) -> None:
+def test_a_misspelt_variable_is_reported_on_stderr(upstream: Upstream, tmp_path: Path) -> None:
     assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
     shown = template_sync("status", folder=tmp_path, variables={"SYNC_INTERVALL": "5m"})
     assert shown.code == 0

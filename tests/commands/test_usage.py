@@ -1,4 +1,4 @@
-"""Slips on the command line look like every other error: one sentence, what to do, exit 2, and nothing done."""
+"""Usage errors: one sentence, a hint, exit code 2, and no effect."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.builders import records, run_with
-from tests.command_line import Said, command
+from tests.command_line import Result, command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
-def lines(said: Said) -> list[str]:
-    return said.err.decode().splitlines()
+def lines(result: Result) -> list[str]:
+    return result.err.splitlines()
 
 
-@pytest.mark.parametrize(("line", "sentence", "advice"), [
+@pytest.mark.parametrize(("line", "message", "hint_part"), [
     ("nonsense", "There is no command 'nonsense'.", "`template-sync --help` shows the usage."),
     ("statsu", "There is no command 'statsu'.", "Did you mean status or tags? `template-sync --help` shows"),
     ("db upgrad", "There is no command 'upgrad'.", "Did you mean upgrade? `template-sync db --help` shows"),
@@ -44,38 +44,38 @@ def lines(said: Said) -> list[str]:
     ("form 1 --example --request", "--example, --request and --validate cannot be combined.", "form --help"),
     ("export --with-cursor --format csv", "--format csv cannot contain a cursor.", "Use --format jsonl or json"),
 ])  # fmt: skip
-def test_a_slip_is_one_sentence_and_what_to_do(tmp_path: Path, line: str, sentence: str, advice: str) -> None:
-    said = command(tmp_path, line.split())
-    assert (said.code, said.out) == (2, b"")
-    error, hint = lines(said)
-    assert error.startswith(f"error: {sentence}")
+def test_an_invalid_call_exits_with_2_a_message_and_a_hint(tmp_path: Path, line: str, message: str, hint_part: str) -> None:
+    result = command(tmp_path, line.split())
+    assert (result.code, result.out) == (2, "")
+    error, hint = lines(result)
+    assert error.startswith(f"error: {message}")
     assert error.endswith(".")
     assert hint.startswith("  → ")
-    assert advice in hint
+    assert hint_part in hint
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "\u0663", "1_0", " 1", "1.0", ""])
-@pytest.mark.parametrize("words", [["list", "--limit"], ["changes", "--since"], ["changes", "--run"], ["list", "--as-of"]])
-def test_what_only_looks_like_a_number_is_a_slip_and_no_bug(tmp_path: Path, words: list[str], number: str) -> None:
-    said = command(tmp_path, [*words[:-1], f"{words[-1]}={number}"])
-    assert (said.code, said.out) == (2, b"")
-    assert len(lines(said)) == 2
+@pytest.mark.parametrize("arguments", [["list", "--limit"], ["changes", "--since"], ["changes", "--run"], ["list", "--as-of"]])
+def test_an_invalid_number_exits_with_2(tmp_path: Path, arguments: list[str], number: str) -> None:
+    result = command(tmp_path, [*arguments[:-1], f"{arguments[-1]}={number}"])
+    assert (result.code, result.out) == (2, "")
+    assert len(lines(result)) == 2
 
 
-def test_a_slip_sends_nothing_to_the_terminal_that_acts(tmp_path: Path) -> None:
-    said = command(tmp_path, ["show\x1b[31m\x07"])
-    assert lines(said)[0] == r"error: There is no command 'show\x1b[31m\x07'."
+def test_control_characters_of_an_invalid_argument_are_escaped(tmp_path: Path) -> None:
+    result = command(tmp_path, ["show\x1b[31m\x07"])
+    assert lines(result)[0] == r"error: There is no command 'show\x1b[31m\x07'."
 
 
-@pytest.mark.parametrize("words", [[], ["db"], ["lease"]])
-def test_a_group_alone_shows_its_help_and_leaves_with_2(tmp_path: Path, words: list[str]) -> None:
-    said = command(tmp_path, words)
-    assert (said.code, said.out) == (2, b"")
-    assert lines(said)[0].startswith("Usage: ")
+@pytest.mark.parametrize("arguments", [[], ["db"], ["lease"]])
+def test_a_group_without_a_command_shows_its_help_and_exits_with_2(tmp_path: Path, arguments: list[str]) -> None:
+    result = command(tmp_path, arguments)
+    assert (result.code, result.out) == (2, "")
+    assert lines(result)[0].startswith("Usage: ")
 
 
-@pytest.mark.parametrize(("line", "sentence"), [
+@pytest.mark.parametrize(("line", "message"), [
     ("show 99", "No template '99' was ever seen."),
     ("history 99", "No template '99' was ever seen."),
     ("form 99", "No template '99' was ever seen."),
@@ -93,14 +93,12 @@ def test_a_group_alone_shows_its_help_and_leaves_with_2(tmp_path: Path, words: l
     ("changes --since 0123456789ab-1-03c0d5bf1f13a4b1fb2ef9e3", "The cursor's history differs from that of this database"),
     ("changes --since yesterday", "--since: 'yesterday' is neither a seq nor a cursor of the feed."),
 ])  # fmt: skip
-def test_what_the_database_does_not_know_is_one_sentence_and_what_to_do(
-    sqlite: Database, tmp_path: Path, line: str, sentence: str
-) -> None:
+def test_an_unknown_id_run_or_cursor_is_an_error_with_a_hint(sqlite: Database, tmp_path: Path, line: str, message: str) -> None:
     run_with(records(2), sqlite.engine)
     before = sqlite.catalog_dump()
-    said = command(tmp_path, line.split(), DATABASE_URL=sqlite.url)
-    assert (said.code, said.out) == (65 if sentence.startswith("The cursor") else 2, b"")
-    error, hint = lines(said)
-    assert error.startswith(f"error: {sentence}")
+    result = command(tmp_path, line.split(), DATABASE_URL=sqlite.url)
+    assert (result.code, result.out) == (65 if message.startswith("The cursor") else 2, "")
+    error, hint = lines(result)
+    assert error.startswith(f"error: {message}")
     assert hint.startswith("  → ")
     assert sqlite.catalog_dump() == before

@@ -1,4 +1,4 @@
-"""`webhooks` as a user meets it: what is shown, what is refused, and that neither a secret nor an address is ever seen."""
+"""The commands `webhooks`: output and errors, without secrets and URLs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from = "start"
 
 
 class Shop:
-    """A folder with a database of some changes, a file of endpoints, and what it leads to."""
+    """A folder with a database, a file with one endpoint, and the receiver of this endpoint."""
 
     def __init__(self, database: Database, receiver: Receiver, folder: Path) -> None:
         self.database = database
@@ -41,13 +41,13 @@ class Shop:
         self.file.write_text(FILE.format(url=receiver.url))
         (folder / ".env").write_text(f"SHOP_OLD_SECRET={OTHER}\n")
         self.variables = {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_SECRET": SECRET, "DATABASE_URL": database.url}
-        self.said: list[str] = []
+        self.output: list[str] = []
 
     def __call__(self, *arguments: str, **variables: str) -> Result:
-        """Run a command in this process: most of what a process costs is its start."""
+        """Run a command, and keep its output."""
         done = command(self.folder, arguments, **{**self.variables, **variables})
-        self.said += [done.out.decode(), done.err.decode()]
-        return Result(done.code, done.out.decode(), done.err.decode())
+        self.output += [done.out, done.err]
+        return done
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self(*arguments, "--json").out)
@@ -65,7 +65,7 @@ def receiver() -> Iterator[Receiver]:
         yield server
 
 
-def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_nowhere(shop: Shop) -> None:
+def test_the_commands_of_webhooks_work_and_show_no_secret(shop: Shop) -> None:
     assert re.search(r"shop +http://127.0.0.1:[0-9]+ +no position yet", shop("webhooks", "list").out)
     assert shop("webhooks", "resume", "shop").code == 2
 
@@ -76,12 +76,18 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
     shop.receiver.behave = respond(410, f"no {SECRET} {OTHER} {shop.receiver.url} \x1b[31m".encode())
     refused = shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug")
     assert (refused.code, "shop  paused, 0 messages accepted: 410: no [secret]" in refused.out) == (75, True)
-    (told,) = shop.json("webhooks", "list")
-    assert told.keys() == {
+    (listed,) = shop.json("webhooks", "list")
+    assert listed.keys() == {
         "name", "origin", "per", "enabled", "cursor", "seq", "behind", "attempts", "failing_since", "next_attempt_at",
         "last_attempt_at", "last_status", "last_answer", "paused",
     }  # fmt: skip
-    assert (told["seq"], told["behind"], told["attempts"], told["last_status"], told["paused"]) == (0, 2, 1, 410, "gone")
+    assert (listed["seq"], listed["behind"], listed["attempts"], listed["last_status"], listed["paused"]) == (
+        0,
+        2,
+        1,
+        410,
+        "gone",
+    )
     assert "paused (gone)" in shop("webhooks", "list").out
     assert "check       shop: paused (gone), 2 changes pending" in shop("status").out
     assert shop.json("status")["webhooks"][0]["paused"] == "gone"
@@ -97,13 +103,13 @@ def test_an_endpoint_is_listed_tried_told_and_resumed_and_the_secret_is_seen_now
     assert "1 endpoint, all up to date" in shop("status").out
 
     shop("config")
-    everything = "".join([*shop.said, *map(str, shop.database.dump()["webhook_endpoints"])])
+    output = "".join([*shop.output, *map(str, shop.database.dump()["webhook_endpoints"])])
     for hidden in (SECRET, SECRET.removeprefix("whsec_"), OTHER, "secret-path"):
-        assert hidden not in everything
-    assert "\x1b" not in everything
+        assert hidden not in output
+    assert "\x1b" not in output
 
 
-def test_without_a_file_or_without_the_secret_it_says_which_and_nothing_is_sent(shop: Shop) -> None:
+def test_a_missing_file_or_secret_is_reported_and_nothing_is_sent(shop: Shop) -> None:
     unset = shop("webhooks", "list", SYNC_WEBHOOKS_FILE="")
     assert (unset.code, "SYNC_WEBHOOKS_FILE: not set" in unset.err) == (78, True)
     for arguments in (["deliver"], ["test", "shop"]):
@@ -113,7 +119,7 @@ def test_without_a_file_or_without_the_secret_it_says_which_and_nothing_is_sent(
         assert "whsec_short" not in missing.err
     missing = shop("webhooks", "deliver", SHOP_SECRET="")
     assert "secret_env (SHOP_SECRET): expected that variable to be set" in missing.err
-    assert shop("webhooks", "test", "nobody").code == 2
+    assert shop("webhooks", "test", "unknown").code == 2
     assert shop.receiver.requests == []
     (shop.folder / ".env").write_text("")
     listed = shop("webhooks", "list", SHOP_SECRET="")
@@ -139,7 +145,7 @@ def test_rules_are_not_compared_with_an_empty_catalog(sqlite: Database, receiver
 
 
 @pytest.mark.parametrize(("more", "kind"), [("", "template.added"), ('per = "run"\n', "catalog.changed")])
-def test_a_change_is_sent_as_a_test_with_an_id_of_its_own(shop: Shop, more: str, kind: str) -> None:
+def test_a_change_sent_as_a_test_has_another_message_id(shop: Shop, more: str, kind: str) -> None:
     shop.file.write_text(FILE.format(url=shop.receiver.url) + more)
     assert shop("webhooks", "test", "shop", "--change", "2").out == "shop: 204\n"
     sent = shop.receiver.requests.pop()
@@ -150,7 +156,7 @@ def test_a_change_is_sent_as_a_test_with_an_id_of_its_own(shop: Shop, more: str,
     assert positions(shop.database.engine) == []
 
 
-def test_a_change_that_is_not_in_the_feed_or_not_selected_is_named(shop: Shop) -> None:
+def test_a_tested_change_that_is_missing_or_not_selected_is_reported(shop: Shop) -> None:
     missing = shop("webhooks", "test", "shop", "--change", "3")
     assert (missing.code, "The feed has no change 3." in missing.err) == (2, True)
     assert shop.receiver.requests == []
@@ -159,9 +165,9 @@ def test_a_change_that_is_not_in_the_feed_or_not_selected_is_named(shop: Shop) -
     assert (sent.code, sent.err) == (0, "The rules of shop do not select change 1; it is sent for the test only.\n")
 
 
-def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_status(shop: Shop) -> None:
+def test_an_invalid_file_stops_deliveries_and_the_daemon_but_not_status(shop: Shop) -> None:
     shop("webhooks", "deliver")
-    heard = len(shop.receiver.requests)
+    before = len(shop.receiver.requests)
     shop.file.write_text(FILE.format(url="http://shop.example/") + 'kind = ["added"]\n')
     for arguments in (["webhooks", "deliver"], ["daemon"]):
         refused = shop(*arguments)
@@ -171,10 +177,10 @@ def test_a_file_with_problems_sends_nothing_stops_the_daemon_and_hides_nobodys_s
     assert "1 endpoint, all up to date" in shop("status").out
     (check,) = [each for each in shop.json("doctor") if each["name"] == "webhooks"]
     assert (check["result"], "kind: no such key" in check["seen"]) == ("failed", True)
-    assert len(shop.receiver.requests) == heard
+    assert len(shop.receiver.requests) == before
 
 
-def test_what_is_taken_out_of_the_file_or_not_enabled_is_told_nothing_and_keeps_its_position(shop: Shop) -> None:
+def test_an_endpoint_that_is_removed_or_disabled_gets_no_message_and_keeps_its_position(shop: Shop) -> None:
     shop("webhooks", "deliver")
     sync(records(3), shop.database.engine)
     shop.file.write_text(FILE.format(url=shop.receiver.url) + "enabled = false\n")
@@ -188,7 +194,7 @@ def test_what_is_taken_out_of_the_file_or_not_enabled_is_told_nothing_and_keeps_
     assert [each.about for each in shop.receiver.requests] == ["1", "2", "3"]
 
 
-def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
+def test_prune_warns_of_undelivered_changes(shop: Shop) -> None:
     shop("webhooks", "deliver")
     for count in (3, 4, 5):
         sync(records(count), shop.database.engine)
@@ -202,7 +208,7 @@ def test_prune_warns_when_it_passes_an_endpoint(shop: Shop) -> None:
     assert [each.about for each in shop.receiver.requests] == ["1", "2"]
 
 
-def test_changes_takes_the_same_filters(shop: Shop) -> None:
+def test_changes_has_the_filters_of_webhooks(shop: Shop) -> None:
     catalog = records(60)
     sync(catalog, shop.database.engine)
     catalog[0]["Title_en"] = "Renamed"
@@ -214,9 +220,9 @@ def test_changes_takes_the_same_filters(shop: Shop) -> None:
     assert seqs("--kind", "removed") == [62]
     assert seqs("--kind", "removed", "--kind", "changed") == [61, 62]
     assert seqs("--field", "title_en") == [61]
-    assert seqs("--field", "title_en", "--tag", "nobody's") == []
+    assert seqs("--field", "title_en", "--tag", "unknown") == []
     assert seqs("--tag", "trending", "--since", "59") == [60, 61, 62]
-    assert seqs("--kind", "added") == list(range(11, 61))  # the newest 50 of them, and not those among the newest 50
+    assert seqs("--kind", "added") == list(range(11, 61))  # the newest 50 that match, not the matching ones of the newest 50
     assert "newest 50" in shop("changes", "--kind", "added").err
     assert shop("changes", "--kind", "added", "--field", "title").code == 2
     assert shop("changes", "--field", "titel").code == 2
@@ -230,14 +236,12 @@ def test_changes_takes_the_same_filters(shop: Shop) -> None:
     ("/in?token=two+words", "two words"),
     ("/bot123:AAEtok/send", "AAEtok"),
 ])  # fmt: skip
-def test_what_a_receiver_quotes_of_its_own_address_is_neither_stored_nor_shown_nor_logged(
-    shop: Shop, rest: str, quoted: str
-) -> None:
+def test_parts_of_the_url_in_a_response_are_neither_stored_nor_shown_nor_logged(shop: Shop, rest: str, quoted: str) -> None:
     shop.file.write_text(FILE.format(url=f"http://127.0.0.1:{shop.receiver.port}{rest}"))
     shop.receiver.behave = respond(404, f"nothing at {quoted}!".encode())
     assert shop("webhooks", "test", "shop").code == 75
     assert shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug").code == 75
     assert "404" in shop("webhooks", "list").out + shop("status").out
     (stored,) = positions(shop.database.engine)
-    for text in (*shop.said, stored.last_answer or "", str(shop.database.dump())):
+    for text in (*shop.output, stored.last_answer or "", str(shop.database.dump())):
         assert quoted not in text

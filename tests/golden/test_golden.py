@@ -62,10 +62,10 @@ def normalised(text: str) -> str:
 
 
 def shown(folder: Path, line: str, **variables: str) -> str:
-    """Run a command; give its output, its messages and its exit code as a terminal would show them."""
-    said = command(folder, line.split(), COLUMNS="140", **variables)
-    code = f"[exit code {said.code}]\n" if said.code else ""
-    return f"$ template-sync {line}\n{said.out.decode()}{said.err.decode()}{code}\n"
+    """Run a command; return stdout, stderr and the exit code as on a terminal."""
+    result = command(folder, line.split(), COLUMNS="140", **variables)
+    code = f"[exit code {result.code}]\n" if result.code else ""
+    return f"$ template-sync {line}\n{result.out}{result.err}{code}\n"
 
 
 # Listings ---------------------------------------------------------------------------------------------------------------

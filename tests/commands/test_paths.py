@@ -80,7 +80,7 @@ def test_a_database_whose_name_is_percent_encoded_is_recognised(url: str, settin
     for path in ("templates.db", "templates.db-wal"):
         refused = template_sync("run", folder=tmp_path, variables={**encoded, "SYNC_METRICS_FILE": path})
         assert (refused.code, IN_USE[path] in refused.err) == (78, True), refused
-        for words in ("db backup", "run --record"):
+        for line in ("db backup", "run --record"):
             refused = template_sync(*line.split(), path, folder=tmp_path, variables=encoded)
             assert (refused.code, IN_USE[path] in refused.err) == (2, True), refused
     assert contents(tmp_path) == before

@@ -40,8 +40,8 @@ from sync.store.tables import (
 )
 from sync.synchronise import Outcome, synchronise
 from sync.text import iso
-from tests.answering import Answering
 from tests.builders import OF_ITS_OWN, record
+from tests.fake_client import Answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -18,9 +18,9 @@ from tests import hostile
 from tests.adversary.answers import STORED
 from tests.adversary.attack import BEFORE, HONEST, SIZE
 from tests.adversary.faults import FAULTS
-from tests.answering import Pages, scripted, serving
 from tests.builders import Database, record
 from tests.conftest import KINDS
+from tests.fake_client import Pages, scripted, serving
 from tests.faults import at, sync
 from tests.twice import Attempt, Twice, counting_unchanged
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.answering import Record
+    from tests.fake_client import Record
 
 
 @pytest.fixture(params=KINDS)

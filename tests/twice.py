@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from sync.catalog.served_records import ServedRecord
     from sync.client.worker import Params
-    from tests.answering import Answering
     from tests.builders import Database
+    from tests.fake_client import Answering
 
     Record = dict[str, Any] | bytes
     History = Callable[[], Iterator["Attempt"]]

@@ -25,12 +25,12 @@ from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
 from sync.synchronise import Outcome, synchronise
-from tests.answering import Answering
 from tests.builders import HASTY, Database, make_settings, ticking
+from tests.fake_client import Answering
 from tests.faults import anomalies, documents
 from tests.hostile import Hostile, Reply, Request
 from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, Truth, Visit, truth_of
-from tests.proof.remembered import Remembered
+from tests.proof.store_model import Remembered
 from tests.twice import seen, without_waiting_for_the_disk
 
 if TYPE_CHECKING:

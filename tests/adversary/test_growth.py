@@ -15,9 +15,9 @@ from sync.client.response import Envelope
 from sync.sandbox.server import SANDBOX_KEY
 from sync.store.tables import templates
 from tests.adversary.attack import BEFORE, LONGEST_ERROR
-from tests.answering import Answering
 from tests.builders import Database, record, run_against
 from tests.command_line import command, environment
+from tests.fake_client import Answering
 from tests.faults import Catalog, anomalies, sync
 from tests.hostile import Hostile, Reply, catalog
 

@@ -15,7 +15,7 @@ from sync.catalog.parsing import parse_record
 from sync.catalog.served_records import LOOK_UP, RecordParser, wire_hash
 from sync.catalog.snapshot import Snapshot, build_snapshot
 from tests.builders import record
-from tests.proof.remembered import apply_changes
+from tests.proof.store_model import apply_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ import pytest
 
 from sync.errors import AccessDenied, Deferred, InvalidResponse, NoSuchPage, NotFound, SyncError
 from tests.builders import HASTY
-from tests.client.asking import GOOD, WIRE, ask, error_of
+from tests.client.sending import GOOD, WIRE, ask, error_of
 from tests.hostile import (
     GARBAGE,
     NO_REPLY,

@@ -22,14 +22,14 @@ from sync.errors import (
     SyncError,
     Unreachable,
 )
-from tests.answering import Answering, listed, not_there
 from tests.catalog.runs import new_parser
+from tests.fake_client import Answering, listed, not_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sync.client.worker import Params
-    from tests.answering import Given
+    from tests.fake_client import Given
 
     LookUps = Callable[[str], Given]
 

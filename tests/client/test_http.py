@@ -29,7 +29,7 @@ from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.endpoints import Rules
 from sync.webhooks.sign_and_send import Message, send
 from tests.builders import HASTY
-from tests.client.asking import GOOD, PAGE, WIRE, asking, endpoint_threads
+from tests.client.sending import GOOD, PAGE, WIRE, asking, endpoint_threads
 from tests.hostile import Hostile, Reply, chunked, one_after_another
 from tests.https import OverTls, Tunnels
 from tests.webhooks.receiver import SECRET

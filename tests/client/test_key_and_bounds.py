@@ -16,7 +16,7 @@ from sync.client.response import BODY_LIMIT
 from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
-from tests.client.asking import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
+from tests.client.sending import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
 from tests.hostile import GARBAGE, Hostile, Reply, bomb, failure, one_after_another, redirect, success
 
 

@@ -13,8 +13,8 @@ from sync.catalog.served_records import wire_hash
 from sync.client import walk as walking
 from sync.client.walk import Walk, walk
 from sync.errors import AccessDenied, DeadlineExceeded, Deferred, InvalidResponse, NoSuchPage, SyncError, Unreachable
-from tests.answering import Answering, listed, not_there
 from tests.catalog.runs import new_parser
+from tests.fake_client import Answering, listed, not_there
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

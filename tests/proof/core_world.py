@@ -38,10 +38,10 @@ from sync.catalog.feed import apply_fields
 from sync.catalog.removals import RunOptions
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import plan
-from tests.answering import Answering
+from tests.fake_client import Answering
 from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
-from tests.proof.remembered import Remembered
-from tests.proof.strikes import PAGE, events, faults, losses
+from tests.proof.events import PAGE, events, faults, losses
+from tests.proof.store_model import Remembered
 from tests.world import check_fields, meanings, published
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.response import Envelope
 from sync.client.walk import walk
-from tests.answering import Answering, not_there
+from tests.fake_client import Answering, not_there
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ import pytest
 import sync.catalog.diff
 from sync.errors import SyncError
 from sync.synchronise import plan
-from tests.answering import Answering
+from tests.fake_client import Answering
 from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, Visit
 from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, summary
-from tests.proof.remembered import Remembered
-from tests.proof.strikes import events, faults
+from tests.proof.events import events, faults
+from tests.proof.store_model import Remembered
 from tests.test_guards_matter import removals_without_confirmation, without_returns
 
 if TYPE_CHECKING:

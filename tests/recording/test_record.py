@@ -18,7 +18,7 @@ from sync.recording.record import Recording
 from sync.recording.replay import RecordedRun, open_recording
 from sync.sandbox.server import Sandbox
 from tests.builders import HASTY, make_settings
-from tests.client.asking import GOOD, KEY, PAGE, RECORD
+from tests.client.sending import GOOD, KEY, PAGE, RECORD
 from tests.hostile import (
     GARBAGE,
     NO_REPLY,

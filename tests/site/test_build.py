@@ -24,9 +24,9 @@ from sync.site.folder import MANIFEST, open_folder
 from sync.site.pages import POLICY
 from sync.store.apply import Store
 from sync.synchronise import synchronise
-from tests.answering import Answering, listed
 from tests.builders import make_settings, record, records, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
+from tests.fake_client import Answering, listed
 from tests.json_forms import check
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
 

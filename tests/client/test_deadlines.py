@@ -14,7 +14,7 @@ import pytest
 
 from sync.errors import DeadlineExceeded, Interrupted, Unreachable
 from tests.builders import HASTY, QUICK, record
-from tests.client.asking import GOOD, PAGE, PAGES, ask, asking, endpoint_threads, error_of
+from tests.client.sending import GOOD, PAGE, PAGES, ask, asking, endpoint_threads, error_of
 from tests.hostile import Hostile, Reply, Request, failure, one_after_another, success
 
 if TYPE_CHECKING:

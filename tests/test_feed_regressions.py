@@ -14,8 +14,8 @@ from sync.refresh import refresh
 from sync.store.apply import Store
 from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import steps
-from tests.answering import Answering, Pages, listed, serving
 from tests.builders import EPOCH, Database, record
+from tests.fake_client import Answering, Pages, listed, serving
 from tests.faults import at, sync
 from tests.world import meanings
 

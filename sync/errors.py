@@ -218,7 +218,7 @@ class OtherOrigin(ConfigurationError, code="other-origin"):
     def __init__(self, recorded: str, configured: str) -> None:
         super().__init__(
             [f"The database is a copy of the catalog at {recorded}, but CRUN_BASE_URL is {configured}."],
-            hint="Correct CRUN_BASE_URL or DATABASE_URL; only to replace the copy, run `template-sync db origin --accept` first.",
+            hint="Correct CRUN_BASE_URL or DATABASE_URL. To replace the copy, first run `template-sync db origin --accept`.",
         )
 
 

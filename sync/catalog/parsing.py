@@ -234,7 +234,7 @@ def _ratios(record: dict[str, Any]) -> list[str]:
         return []
     ratios = [part.strip() for part in _string(text, "SupportAspectRatio", BOUNDS["SupportAspectRatio"]).split(",")]
     if any(len(ratio) > LONGEST_RATIO for ratio in ratios):
-        raise RecordRejected("SupportAspectRatio holds something too long for a ratio")
+        raise RecordRejected(f"SupportAspectRatio holds a ratio of more than {LONGEST_RATIO} characters")
     return [*dict.fromkeys(filter(None, ratios))]
 
 
@@ -259,7 +259,7 @@ def unknown_fields(record: dict[str, Any]) -> dict[str, Any]:
     for item in record.get("ConsumeItems") or ():
         for name in sorted(item.keys() - {"Resolution", "Credit"}):
             if f"ConsumeItems.{name}" in record:
-                raise RecordRejected("two of its unknown fields have one name")
+                raise RecordRejected("two unknown fields have the same name")
             by_resolution = extra.setdefault(f"ConsumeItems.{name}", {})
             by_resolution[item["Resolution"]] = _checked(item[name], name, 2)
     if not extra:
@@ -296,6 +296,6 @@ def _checked(value: Any, name: str, depth: int) -> Any:
 def _number(value: Decimal, name: str) -> int | float:
     """Convert a number to the nearest double, on which JSON parsers agree."""
     if not value.is_finite() or value.adjusted() > LARGEST_EXPONENT:
-        raise RecordRejected(f"{name!r} holds a number that is not finite, or absurd")
+        raise RecordRejected(f"{name!r} holds a number that is not finite or is too large")
     nearest = float(value)
     return int(nearest) if nearest.is_integer() else nearest  # PostgreSQL returns 123456789012345678.5 as an integer

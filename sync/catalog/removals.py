@@ -166,7 +166,6 @@ def removal_problem(
     removals: Removals, absent: int, present: int, *, hold: float, now: datetime, empty: bool
 ) -> SyncError | None:
     """Return the error of a run whose removals are held, or with more unconfirmed ones than the limit; None if neither."""
-    limit = f"at most {removals.limit} may be"
     if removals.held:
         why = "the catalog is empty, which only an operator can accept"
         if not empty:
@@ -174,15 +173,16 @@ def removal_problem(
             of = f" of {RUNS_THAT_AGREE}" if runs < RUNS_THAT_AGREE else ""
             left = max(0.0, hold - (now - since).total_seconds())
             why = (
-                f"{absent} of {present} templates are missing, and {limit} removed at once; {runs}{of} runs agree so far, "
+                f"{absent} of {present} templates are missing, and at most {removals.limit} may be removed at once; "
+                f"{runs}{of} runs agree so far, "
                 f"the first at {since:%Y-%m-%d %H:%M:%S} UTC{f', and SYNC_HOLD ends in {left:.0f} s' if left else ''}"
             )
         return RemovalsHeld(f"{len(removals.held)} removals are held: {why}.", hint=BY_CODE["held"].action)
     if len(removals.unconfirmed) > removals.limit:
         reason = Counter(each.reason for each in removals.unconfirmed.values()).most_common(1)[0][0]
         return WalkUnverified(
-            f"{len(removals.unconfirmed)} of {present} templates are missing and their removal is not confirmed, and {limit}; "
-            f"most of them: {reason}. They are kept.",
+            f"{len(removals.unconfirmed)} of {present} templates are missing without a confirmed removal, more than the limit of "
+            f"{removals.limit}; most frequent reason: {reason}. They are kept.",
             hint=BY_CODE["unconfirmed"].action,
             code="unconfirmed",
         )

@@ -168,12 +168,12 @@ BY_CODE = {
 """Error code -> cause and action."""
 
 _BY_STATUS = {
-    Status.DEFERRED: "the server, announced by its response",
+    Status.DEFERRED: "the server, which asks to retry later",
     Status.SKIPPED: "another run was active",
     Status.INTERRUPTED: "the run was stopped",
     Status.INCOMPLETE: "the server: its responses are inconsistent, or changed during the walk",
 }
-_LATER = "None: the next run retries, and the database holds the last good catalog"
+_LATER = "None: the next run retries; the database keeps the last good catalog"
 _SERVER_ERRORS = range(500, 600)
 
 
@@ -186,7 +186,7 @@ def advise(run: Run) -> Advice:
         return BY_CODE[code]
     is_upstream = code in {"unreachable", "gzip"} or (code.isdecimal() and int(code) in _SERVER_ERRORS)
     cause = "the server or the network" if is_upstream else "the server, or a change of its API"
-    return Advice(cause, f"{_LATER}; if it persists, `template-sync doctor` tests each step.")
+    return Advice(cause, f"{_LATER}. If it persists, `template-sync doctor` tests each step.")
 
 
 _STATUS_BY_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}

@@ -92,7 +92,7 @@ def authorities(ca_bundle: str | None) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         if lack := resource_error(error):
             raise lack from error
-        raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} holds no certificates that can be used."]) from None
+        raise ConfigurationError([f"SYNC_CA_BUNDLE: {ca_bundle} has no usable certificates."]) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -137,7 +137,7 @@ def read_envelope(body: bytes, redact: Callable[[str], str] = str) -> Envelope:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         parsed, exact = _parse_leniently(body), False
     if not isinstance(parsed.code, int) or isinstance(parsed.code, bool) or abs(parsed.code) >= _LARGEST_CODE:
-        raise InvalidResponse("The response is JSON, but not the documented envelope with a code.", code="not-envelope")
+        raise InvalidResponse("The response is JSON, but not in the documented form.", code="not-envelope")
     data = parsed.data or _Data()
     total = _total(data.total)
     records = data.templates

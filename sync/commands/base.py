@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import os
+import re
 import signal
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -148,7 +149,8 @@ def sync_command(
                         out.warning(warning)
                     function(Context(loaded.settings, loaded, out, closing, quiet), **options)
 
-        made = click.command(cls=_Command, help=help_text, short_help=help_text.partition(". ")[0].partition("\n")[0])(call)
+        first_sentence = re.split(r"\.\s", f"{help_text} ")[0] + "."
+        made = click.command(cls=_Command, help=help_text, short_help=first_sentence)(call)
         made.service = service
         for option in (option for option in OPTIONS if option.field in taken):
             name = f"--{option.field.replace('_', '-')}"

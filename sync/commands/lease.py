@@ -43,7 +43,7 @@ def show(context: Context, *, as_json: bool) -> None:
 def release(context: Context, *, force: bool) -> None:
     """Release the lease."""
     if not force:
-        raise UsageError("The active run will then not commit.", hint="Add --force to confirm.")
+        raise UsageError("The run that holds the lease cannot commit after its release.", hint="Add --force to confirm.")
     context.start_logging()
     from sync.logs import get_logger
     from sync.store.lease import break_lease

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
     """Delete old history."""
     if (older_than is None) == (keep_runs is None):
-        raise UsageError("Give exactly one retention option.", hint="Either --older-than 90d or --keep-runs 1000.")
+        raise UsageError("Give either --older-than or --keep-runs.", hint="For example --older-than 90d, or --keep-runs 1000.")
     if older_than and older_than.strip()[-1:].isdecimal():
         raise UsageError(f"--older-than: {older_than} has no unit.", hint="Add a unit: 90d, 12h, 30m or 45s.")
     try:

@@ -44,7 +44,9 @@ PING_CLOSE_TIMEOUT = 5.0
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
 @click.option(
-    "--accept-removals", is_flag=True, help="Apply held removals, and unconfirmed ones whose look-up gets a 404 or an empty list."
+    "--accept-removals",
+    is_flag=True,
+    help="Apply held removals, and unconfirmed ones whose look-up gets a 404 or an empty list; see docs/operations.md.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if there were changes.")
 @click.option(

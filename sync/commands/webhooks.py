@@ -112,7 +112,7 @@ def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None
     else:
         context.out.lines([f"{name}: {reply.summary}"])
     if not reply.accepted:
-        hint = "Check the log of the endpoint; nothing else was changed."
+        hint = "Check the log of the endpoint."
         raise TryLater(f"Endpoint {name} did not accept the message.", hint=hint)
 
 

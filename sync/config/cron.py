@@ -78,7 +78,7 @@ def check(expression: str) -> str:
         for item in field.split(","):
             _check_item(place, item)
     if not _can_fire(fields):  # although each field is valid
-        raise ValueError(f"{expression.strip()!r} never fires: no such month has such a day.")
+        raise ValueError(f"{expression.strip()!r} never fires: none of its months has such a day.")
     return " ".join(fields)
 
 

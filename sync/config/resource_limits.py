@@ -15,7 +15,7 @@ def resource_error(error: BaseException) -> ResourcesExhausted | None:
     text, number = str(error), getattr(error, "errno", None)
     if isinstance(error, RuntimeError) and "can't start new thread" in text:
         return ResourcesExhausted(
-            "The operating system gave this process no further thread.",
+            "The operating system refused this process another thread.",
             hint="Raise its limit of threads (systemd TasksMax, a container's pids limit, ulimit -u) or of memory, or lower "
             "SYNC_CONCURRENCY.",
         )
@@ -23,7 +23,7 @@ def resource_error(error: BaseException) -> ResourcesExhausted | None:
     unraised = isinstance(error, SystemError) and "without exception set" in text  # CPython had no memory for the MemoryError
     if isinstance(error, MemoryError) or unmapped or unraised or number == errno.ENOMEM:
         return ResourcesExhausted(
-            "The operating system gave this process no further memory.",
+            "The operating system refused this process more memory.",
             hint="Raise its limit of memory (systemd MemoryMax, a container's memory limit, ulimit -v); 512 MB are enough.",
         )
     if number in {errno.EMFILE, errno.ENFILE}:

@@ -74,7 +74,7 @@ def _violations(error: ValidationError) -> Iterator[tuple[tuple[str | int, ...],
         yield from (((*path, name), "is missing") for name in schema["required"] if name not in given)
     elif error.validator == "additionalProperties":
         known = list(schema["properties"])
-        message = f"there is no such field; there are {join_limited(known) or 'none'}"
+        message = f"unknown field; the fields are {join_limited(known)}" if known else "unknown field; there are none"
         yield from (((*path, name), message) for name in given if name not in known)
     else:
         yield path, _sentence(str(error.validator), error.validator_value, given)

@@ -204,8 +204,8 @@ def validate_cursor(connection: sa.Connection, since: str | int) -> int:
         end = f"the feed ends at {state['last_seq']}: the database lost later changes"
         raise _lost(state, "ahead", f"The cursor is at seq {given.seq}, but {end}.")
     if given.seq < state["oldest_seq"] - 1:
-        gone = f"changes {given.seq + 1} to {state['oldest_seq'] - 1} were pruned"
-        raise _lost(state, "pruned", f"The feed begins at seq {state['oldest_seq']}: {gone}, which the cursor has not passed.")
+        gone = f"Changes {given.seq + 1} to {state['oldest_seq'] - 1}, which follow the cursor, were pruned"
+        raise _lost(state, "pruned", f"{gone}; the feed begins at seq {state['oldest_seq']}.")
     if given.epoch and str(given) not in _valid_cursors(connection, state, given.seq):
         diverged = f"The cursor's history differs from that of this database up to seq {given.seq}, as after a restore."
         raise _lost(state, "diverged", diverged)

@@ -156,9 +156,9 @@ def _response(data: Any) -> RecordedResponse:
     params = {str(name): str(value) for name, value in data["question"].items()}
     headers = {name: str(data["headers"][name]) for name in HEADERS if name in data["headers"]}
     if not all(map(_HEADER.fullmatch, headers.values())):
-        raise _InvalidLine("a header holds a character that none may hold")
+        raise _InvalidLine("a header has an invalid character")
     status = data["status"]
     if status is not None and (type(status) is not int or status not in _STATUSES):
-        raise _InvalidLine("its status is none of HTTP")
+        raise _InvalidLine("its status is not an HTTP status")
     body = b64decode(data["body_base64"], validate=True) if "body_base64" in data else data["body"].encode()
     return RecordedResponse(params, float(data["at"]), float(data["took"]), status, headers, body, str(data.get("trouble", "")))

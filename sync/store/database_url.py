@@ -132,7 +132,7 @@ def refused_options(error: Exception, query: Mapping[str, Any]) -> Configuration
         return ConfigurationError([f"DATABASE_URL: {f'{where}: ' if where else ''}{reason}."])
     names = [name for name in query if re.search(rf"\b{re.escape(name)}\b", str(error))] or list(query)
     if not names:
-        return ConfigurationError([f"DATABASE_URL: its driver does not take this host or name ({type(error).__name__})."])
+        return ConfigurationError([f"DATABASE_URL: its driver does not accept this host or name ({type(error).__name__})."])
     plural = "one of the options" if len(names) > 1 else "the option"
     return ConfigurationError([f"DATABASE_URL: its driver refuses {plural} {', '.join(names)} ({type(error).__name__})."])
 

@@ -179,7 +179,7 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
         ours = _existing(version)
         if missing := sorted((metadata.tables.keys() & ours) - found.keys()):
             raise SchemaError(
-                f"The database says that its schema is {version}, but lacks the tables {', '.join(missing)}.",
+                f"The schema version is {version}, but these tables are missing: {', '.join(missing)}.",
                 hint="Restore a backup, or start anew in an empty database.",
             )
         names = names - ours
@@ -187,7 +187,7 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
     taken = sorted(names & found.keys())
     if foreign := [found[name] for name in taken if not (half_made and _is_from_killed_upgrade(connection, name))]:
         raise SchemaError(
-            f"The database has tables or views of the same names that are not this program's: {', '.join(foreign)}.",
+            f"Tables or views of another program have the names of this program's: {', '.join(foreign)}.",
             hint="Give this program a database, or on PostgreSQL a schema, of its own.",
         )
 

@@ -57,8 +57,8 @@ def revision(connection: sa.Connection) -> str | None:
     found: list[str] = [*connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalars()]  # noqa: S608
     if len(found) > 1:
         raise SchemaError(
-            f"The database has {len(found)} versions at once: {', '.join(map(str, found))}.",
-            hint="Restore a backup, or delete from sync_alembic_version what the tables are not.",
+            f"sync_alembic_version has {len(found)} versions instead of one: {', '.join(map(str, found))}.",
+            hint="Restore a backup, or delete the wrong versions from sync_alembic_version.",
         )
     return found[0] if found else None
 
@@ -80,7 +80,7 @@ def _refuse_other_encodings(connection: sa.Connection) -> None:
         if encoding not in {"UTF8", None}:  # a pooler may not report it
             raise SchemaError(
                 f"The database's encoding is {encoding}, which cannot hold the catalog's texts.",
-                hint="Create one with ENCODING 'UTF8' TEMPLATE template0, and name it in DATABASE_URL.",
+                hint="Create a database with ENCODING 'UTF8' TEMPLATE template0, and set DATABASE_URL to it.",
             )
 
 

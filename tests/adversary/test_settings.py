@@ -100,7 +100,7 @@ LINES = [
     *lines("There is no run", "changes --run 99", f"diff 1 {2**63 - 1}"),
     *lines("expected a duration", *(f"prune --older-than {age}" for age in ("999999999d", f"{HUGE}d", "0.000000001s"))),
     *lines("has no unit", "prune --older-than 90"),
-    *lines("exactly one retention option", "prune"),
+    *lines("either --older-than or --keep-runs", "prune"),
     *lines("an id", f"show {'x' * 70_000}", f"history {'x' * 256}", f"form {'x' * 256}", f"refresh {'x' * 70_000}"),
     *lines("an id", "show \udcff", "refresh \udcff\udcfe"),
     *lines("is not a number", "list --max-price snan", "list --max-price 1e"),

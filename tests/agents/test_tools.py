@@ -102,7 +102,7 @@ def test_recent_changes_returns_the_newest_and_later_the_new_ones(catalog: Catal
 
 
 SLIPS: list[tuple[str, dict[str, Any], str]] = [
-    ("search_templates", {"max_prise": 1}, "max_prise: there is no such field; there are search, tag, type"),
+    ("search_templates", {"max_prise": 1}, "max_prise: unknown field; the fields are search, tag, type"),
     ("search_templates", {"limit": MOST_ROWS + 1}, "limit: must be at most 50, not 51."),
     ("search_templates", {"limit": "seven"}, "limit: must be a whole number, not a string."),
     *(("search_templates", {"images": text}, "images: must be a whole number") for text in ("two", "nan", "1e999999", "0x2")),
@@ -122,7 +122,7 @@ SLIPS: list[tuple[str, dict[str, Any], str]] = [
         ("recent_changes", {"after": after}, "after: not the `after` of an answer of this tool; call it without `after`")
         for after in ("7", "yesterday", "1:2:3", " ")
     ),
-    ("catalog_status", {"verbose": True}, "verbose: there is no such field; there are none."),
+    ("catalog_status", {"verbose": True}, "verbose: unknown field; there are none."),
 ]
 
 

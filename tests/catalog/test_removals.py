@@ -181,8 +181,8 @@ def test_more_unconfirmed_removals_than_the_limit_are_an_error(present: int, mos
     assert problem(judged({}, kept(most + 1), present=present), present=present) == (
         "unconfirmed",
         (
-            f"{most + 1} of {present} templates are missing and their removal is not confirmed, and at most {most} may be; "
-            "most of them: it differs. They are kept."
+            f"{most + 1} of {present} templates are missing without a confirmed removal, more than the limit of {most}; "
+            "most frequent reason: it differs. They are kept."
         ),
         BY_CODE["unconfirmed"].action,
     )

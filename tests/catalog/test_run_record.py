@@ -165,9 +165,9 @@ def test_the_error_of_an_unverified_walk_has_its_reason() -> None:
 # Advice ---------------------------------------------------------------------------------------------------------------
 
 
-LATER = "None: the next run retries, and the database holds the last good catalog."
+LATER = "None: the next run retries; the database keeps the last good catalog."
 IF_IT_STAYS = (
-    "None: the next run retries, and the database holds the last good catalog; if it persists, `template-sync doctor` tests "
+    "None: the next run retries; the database keeps the last good catalog. If it persists, `template-sync doctor` tests "
     "each step."
 )
 ADVICE = Path(__file__).with_name("advice.txt")
@@ -180,7 +180,7 @@ def advice(status: Status, code: str | None) -> Advice:
 
 
 @pytest.mark.parametrize(("status", "cause"), [
-    (Status.DEFERRED, "the server, announced by its response"),
+    (Status.DEFERRED, "the server, which asks to retry later"),
     (Status.SKIPPED, "another run was active"),
     (Status.INTERRUPTED, "the run was stopped"),
     (Status.INCOMPLETE, "the server: its responses are inconsistent, or changed during the walk"),

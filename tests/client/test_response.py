@@ -80,7 +80,7 @@ def test_a_missing_list_and_an_empty_list_differ(body: bytes, records: list[Any]
 
 
 NOT_JSON = "not-json", "The response is not JSON."
-NOT_ENVELOPE = "not-envelope", "The response is JSON, but not the documented envelope with a code."
+NOT_ENVELOPE = "not-envelope", "The response is JSON, but not in the documented form."
 DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD + b"x" + b"]" * DEEPEST_RECORD + b"]}}"
 
 

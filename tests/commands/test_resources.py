@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 SLICE = pytest.mark.ci_slice
-NO_THREAD = "The operating system gave this process no further thread."
-NO_MEMORY = "The operating system gave this process no further memory."
+NO_THREAD = "The operating system refused this process another thread."
+NO_MEMORY = "The operating system refused this process more memory."
 NO_FILE = "This process has reached its limit of open files."
 
 
@@ -72,7 +72,7 @@ def test_a_process_with_too_little_memory_reports_the_limit(upstream: Upstream, 
     )  # fmt: skip
     assert done.returncode in {0, 75}  # 0 on a platform that needs less memory
     assert not re.search("Unexpected|Traceback", done.stderr), done.stderr
-    assert done.returncode == 0 or "The operating system gave this process no further" in done.stderr
+    assert done.returncode == 0 or "The operating system refused this process" in done.stderr
 
 
 LOWER_THE_LIMIT = """\

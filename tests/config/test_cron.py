@@ -168,9 +168,9 @@ def test_a_cron_schedule_has_a_text_form() -> None:
         ("0 22-4 * * *", "the hour '22-4' is not from 0 to 23; a range that runs backwards is written as two, with a comma."),
         ("*/90 * * * *", "the minute step of '*/90' is not from 1 to 60."),
         ("*/0 * * * *", "the minute step of '*/0' is not from 1 to 60."),
-        ("0 0 31 2 *", "'0 0 31 2 *' never fires: no such month has such a day."),
-        ("0 0 30-31 2 */2", "'0 0 30-31 2 */2' never fires: no such month has such a day."),
-        ("0 0 31 4,6,9,11 *", "'0 0 31 4,6,9,11 *' never fires: no such month has such a day."),
+        ("0 0 31 2 *", "'0 0 31 2 *' never fires: none of its months has such a day."),
+        ("0 0 30-31 2 */2", "'0 0 30-31 2 */2' never fires: none of its months has such a day."),
+        ("0 0 31 4,6,9,11 *", "'0 0 31 4,6,9,11 *' never fires: none of its months has such a day."),
     ],
 )
 def test_an_invalid_expression_is_rejected_in_one_sentence(expression: str, sentence: str) -> None:

@@ -22,7 +22,7 @@ def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in GOOD.items() if key != name}
 
 
-NO_FIELD = "there is no such field; there are template_id, img_urls, resolution"
+NO_FIELD = "unknown field; the fields are template_id, img_urls, resolution"
 NO_URL = "must be an http or https URL (no Base64, no local path), not "
 MISTAKES: dict[str, tuple[Any, str, str]] = {
     "a list": ([GOOD], "", "must be an object, not a list"),
@@ -96,7 +96,7 @@ def test_one_image_is_said_in_the_singular() -> None:
 @pytest.mark.parametrize(
     ("rules", "given", "message"),
     [
-        (None, 1, "there is no such field; there are none"),
+        (None, 1, "unknown field; there are none"),
         ({"type": "integer"}, "x", "must be a whole number, not a string"),
         ({"type": "number"}, "x", "must be a number, not a string"),
         ({"minimum": 1}, 0, "must be at least 1, not 0"),

@@ -98,9 +98,7 @@ def test_the_headers_that_a_run_uses_are_recorded_and_no_others() -> None:
 
 @pytest.mark.parametrize("char", ["\x00", "\r", "\n", "\x0b", "\x0c", "\u0100", "\U0010ffff"])
 def test_a_header_with_a_line_break_is_rejected(char: str) -> None:
-    assert refusal(BEGUN, ANSWER | {"headers": {"server": f"a{char}b"}}) == (
-        "line 2: a header holds a character that none may hold"
-    )
+    assert refusal(BEGUN, ANSWER | {"headers": {"server": f"a{char}b"}}) == ("line 2: a header has an invalid character")
 
 
 @pytest.mark.parametrize("status", [None, 200, 304, 455, 999])
@@ -110,7 +108,7 @@ def test_a_status_of_http_or_none_is_accepted(status: int | None) -> None:
 
 @pytest.mark.parametrize("status", [199, 1000, 0, -200, True, 200.0, "200", [200]])
 def test_another_status_is_rejected(status: object) -> None:
-    assert refusal(BEGUN, ANSWER | {"status": status}) == "line 2: its status is none of HTTP"
+    assert refusal(BEGUN, ANSWER | {"status": status}) == "line 2: its status is not an HTTP status"
 
 
 @pytest.mark.parametrize(("said", "read"), [

@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[Any, list[str]]] = {
     "nothing": ({}, ["model: is missing", "input: is missing"]),
     "another model": ({**GOOD, "model": "kling/template"}, ['model: must be "bytedance/template", not "kling/template"']),
     "the input alone": (INPUT, ["model: is missing", "input: is missing",
-        *(f"{name}: there is no such field; there are model, input, callback_url" for name in INPUT)]),
+        *(f"{name}: unknown field; the fields are model, input, callback_url" for name in INPUT)]),
     "a callback that is no URL": ({**GOOD, "callback_url": "app"},
         ['callback_url: must be an http or https URL (no Base64, no local path), not "app"']),
     **{

@@ -156,7 +156,7 @@ def test_the_feed_replays_after_each_possible_cut(week: Database) -> None:
 
 def test_a_position_before_the_start_of_the_feed_is_refused_with_a_hint(week: Database) -> None:
     oldest = prune(week.engine, before=None, keep_runs=2)["oldest_seq"]
-    with pytest.raises(UsageError, match=rf"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned") as refusal:
+    with pytest.raises(UsageError, match=rf"Changes 1 to {oldest - 1}, which follow the cursor, were pruned") as refusal:
         feed.changes(week.engine, since=0)
     cursor = status.overview(week.engine).cursor
     anew = "Read the current catalog again (`template-sync export --with-cursor`)"
@@ -258,7 +258,7 @@ def test_the_command_reports_the_counts_and_refuses_invalid_calls(week: Database
     assert f"the feed begins at seq {oldest}" in done.err
     refused = template_sync_on("changes", "--since", "0")
     assert refused.code == 65
-    assert f"The feed begins at seq {oldest}: changes 1 to {oldest - 1} were pruned" in refused.err
+    assert f"Changes 1 to {oldest - 1}, which follow the cursor, were pruned; the feed begins at seq {oldest}" in refused.err
     assert f"then continue from cursor {EPOCH}-" in refused.err
     again = json.loads(template_sync_on("prune", "--keep-runs", "1", "--dry-run", "--json").out)
     assert again == {"changes": 0, "versions": 0, "prices": 0, "rejected records": 0, "runs": 0, "oldest_seq": oldest}

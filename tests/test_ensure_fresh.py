@@ -21,12 +21,14 @@ from sync.store.engine import open_engine, writing
 from sync.synchronise import synchronise
 from tests.builders import make_settings, record, records, run_against
 from tests.command_line import of_sandbox
-from tests.faults import PROCESSES, anomalies, take_lease, wait_for
+from tests.faults import PROCESSES, anomalies, sync, take_lease, wait_for
+from tests.faults import Catalog as Served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sync.client.worker import Params
     from tests.builders import Database
 
 CALLERS = 40
@@ -137,6 +139,20 @@ def test_ensure_fresh_reports_a_record_that_is_rejected_and_verifies_nothing(sql
     assert catalog.template("1").title_en == "Number 1"
     synchronised.replace(records(3))
     assert catalog.ensure_fresh("1", 60).title_en == "Number 1"
+
+
+def test_ensure_fresh_requests_a_template_that_is_missing_and_kept(database: Database, sandbox: Sandbox) -> None:
+    class WithoutLookUp(Served):
+        def _listed(self, question: Params) -> tuple[int, bytes]:
+            return (500, b"") if question.get("template_id") == "3" else super()._listed(question)
+
+    sync(records(20), database.engine, clock=noon(1))
+    missing = sync(WithoutLookUp([each for each in records(20) if each["TemplateId"] != "3"]), database.engine, clock=noon(9))
+    assert (missing.run.status, missing.run.unconfirmed) == ("succeeded", 1)
+    sandbox.replace([record("3", Title_en="Renamed")])
+    catalog = Catalog(database.engine, clock=noon(10))
+    assert catalog.ensure_fresh("2", 300).title_en == "Number 2"
+    assert catalog.ensure_fresh("3", 300).title_en == "Renamed"
 
 
 @pytest.mark.parametrize("argument", ["max_age", "wait"])

@@ -120,8 +120,8 @@ def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | 
 def verified_at(source: Source, template_id: str) -> datetime | None:
     """Return the start of the newest run that was served a template; None if there is none.
 
-    That is the last successful walk, unless it rejected the record of the template, its last refresh, or the run of its last
-    change. The start is used, because the template may have been fetched first.
+    That is the last successful walk, unless the template was missing from it or its record was rejected, its last refresh, or the
+    run of its last change. The start is used, because the template may have been fetched first.
     """
     runs = sync_runs.c
     with reading_current(source) as connection:
@@ -139,12 +139,13 @@ def verified_at(source: Source, template_id: str) -> datetime | None:
 
 
 def _walked_at(connection: sa.Connection, template_id: str) -> datetime | None:
-    """Return the start of the last successful walk; None if there is none, or it rejected the record of the template."""
-    runs, rejections = sync_runs.c, rejected_templates.c
+    """Return the start of the last successful walk; None if there is none, or it did not serve a valid record of the template."""
+    runs, rejections, missing = sync_runs.c, rejected_templates.c, unconfirmed_removals.c
     is_rejected = sa.exists().where(rejections.run_id == runs.run_id, rejections.template_id == template_id)
-    walks = sa.select(runs.started_at, is_rejected.label("rejected")).where(*_WALKED).order_by(runs.run_id.desc())
-    last: Any = connection.execute(walks.limit(1)).one_or_none()
-    return None if last is None or last.rejected else last.started_at
+    is_missing = sa.exists().where(missing.since_run_id <= runs.run_id, missing.template_id == template_id)
+    walks = sa.select(runs.started_at, sa.or_(is_rejected, is_missing).label("lacks")).where(*_WALKED)
+    last: Any = connection.execute(walks.order_by(runs.run_id.desc()).limit(1)).one_or_none()
+    return None if last is None or last.lacks else last.started_at
 
 
 class LastRefresh(NamedTuple):

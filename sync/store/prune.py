@@ -104,6 +104,7 @@ def _runs_of_status(connection: sa.Connection) -> list[int]:
     """Return the runs that `status` shows: the newest, the newest attempt, and the newest success of a walk."""
     runs = sync_runs.c
     walked = sa.and_(runs.status == str(Status.SUCCEEDED), runs.pages > 0)
-    kinds = [sa.true(), runs.status != str(Status.SKIPPED), walked]
+    attempted = sa.and_(runs.status != str(Status.SKIPPED), runs.template_id.is_(None))
+    kinds = [sa.true(), attempted, walked]
     newest = [connection.scalar(sa.select(sa.func.max(runs.run_id)).where(kind)) for kind in kinds]
     return [run_id for run_id in newest if run_id is not None]

@@ -159,15 +159,21 @@ def block_commits(connection: sa.Connection) -> None:
 
 
 def break_lease(engine: sa.Engine) -> Holder:
-    """Release the lease of another process; the raised fencing token prevents its commit. Return the former holder."""
+    """Release the lease of another process; the raised fencing token prevents its commit. Return the former holder.
+
+    The holder may be an upgrade that was killed, so only columns that every revision has are used.
+    """
+    lease = sync_lease.c
 
     def take() -> Holder:
         with writing(engine) as connection:
-            former = current_holder(connection, lock=True)
-            released = {"expires": 0, "holder": None, "process": None, "token": None}
-            connection.execute(sa.update(sync_lease).values(**released, fence=former.fence + 1))
+            left = (lease.expires - database_clock(connection)).label("left")
+            query = sa.select(lease.holder, lease.process, lease.fence, left).with_for_update()
+            former = connection.execute(query).one()
+            released = {"expires": 0, "holder": None, "process": None, "fence": former.fence + 1}
+            connection.execute(sa.update(sync_lease).values(released))
             close_abandoned(connection, datetime.now(UTC))
-        return former
+        return Holder(former.holder or "no holder", former.fence, former.left, is_dead(former.process))
 
     return Retry()(take)
 

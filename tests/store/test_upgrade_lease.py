@@ -66,6 +66,16 @@ def test_of_an_upgrade_that_waited_too_long_nothing_is_done(database: Database) 
         pytest.fail("it must not begin")
 
 
+@pytest.mark.parametrize("version", ["0001", "0006"])
+def test_the_lease_of_an_upgrade_that_was_killed_can_be_released(empty_database: Database, version: str) -> None:
+    schema.upgrade(empty_database.engine, version)
+    held_elsewhere(empty_database, 9e9)
+    former = leases.break_lease(empty_database.engine)
+    assert (former.name, former.active) == ("another host", True)
+    schema.upgrade(empty_database.engine)
+    assert sync(BEFORE, empty_database.engine).error is None
+
+
 def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database: Database) -> None:
     assert sync(BEFORE, database.engine, ttl=0.1).error is None
     with hold_lease_for_upgrade(database.engine, needed=lambda: True):

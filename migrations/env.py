@@ -50,6 +50,7 @@ def _sqlite(connection: Connection) -> Iterator[None]:
     # Rebuilding a parent table drops it first: foreign keys would delete the rows of its children, and RENAME without its legacy
     # form would fail because of views. Pragmas have an effect outside transactions only.
     raw: Any = connection.connection.dbapi_connection
+    busy = raw.execute("PRAGMA busy_timeout").fetchone()[0]  # restored, because runs use the same connection
     for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "foreign_keys=OFF", "legacy_alter_table=ON"):
         raw.execute(f"PRAGMA {pragma}")
     _write_ahead(raw)
@@ -59,7 +60,7 @@ def _sqlite(connection: Connection) -> Iterator[None]:
             if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():
                 raise DatabaseError(f"The migration would leave {len(broken)} rows without their parent; nothing was changed.")
     finally:
-        for pragma in ("foreign_keys=ON", "legacy_alter_table=OFF"):
+        for pragma in (f"busy_timeout={busy}", "foreign_keys=ON", "legacy_alter_table=OFF"):
             raw.execute(f"PRAGMA {pragma}")
 
 

@@ -329,6 +329,14 @@ def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_gets_them(e
     refused_by_prepare(empty_database, "none of this program's tables", "Run `template-sync db upgrade` once.")
 
 
+def test_a_run_that_creates_the_sqlite_database_waits_for_locks_no_longer_than_others(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'new.db'}", lock_timeout=5)
+    schema.prepare(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5000
+    engine.dispose()
+
+
 @pytest.mark.usefixtures("trial")
 def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, BEFORE_TRIAL)

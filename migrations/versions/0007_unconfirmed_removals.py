@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,6 +23,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sync.errors import SchemaError
 from sync.store.migrating import backfill_cursors, has_column, table_options
 from sync.store.tables import VIEWS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 revision = "0007"
 down_revision = "0006"
@@ -66,9 +69,7 @@ def upgrade() -> None:
         if not has_column(bind, table, column.name):
             op.add_column(table, column)
     _refuse_dependent_views(bind)
-    for table, column in _dropped():
-        if has_column(bind, table, column.name):
-            op.drop_column(table, column.name)
+    _drop_columns(bind)
     backfill_cursors(bind)
     _backfill_since_at(bind)
     with op.batch_alter_table("held_removals") as batch:
@@ -91,6 +92,30 @@ def _refuse_dependent_views(bind: sa.Connection) -> None:
             f"These views select columns that this version drops ({', '.join(names)}): {', '.join(using)}.",
             hint="Drop them, run `template-sync db upgrade`, and create them again without these columns.",
         )
+
+
+def _drop_columns(bind: sa.Connection) -> None:
+    """Drop the columns. SQLite drops none while a view selects from what no longer exists, and does not name the view."""
+    try:
+        for table, column in _dropped():
+            if has_column(bind, table, column.name):
+                op.drop_column(table, column.name)
+    except sa.exc.OperationalError as error:
+        if bind.dialect.name != "sqlite" or not (broken := [*_unreadable_views(bind)]):
+            raise
+        raise SchemaError(
+            f"SQLite cannot upgrade a database with views that cannot be read: {', '.join(broken)}.",
+            hint="Drop or correct them, then run `template-sync db upgrade`.",
+        ) from error
+
+
+def _unreadable_views(bind: sa.Connection) -> Iterator[str]:
+    for view in sa.inspect(bind).get_view_names():
+        try:
+            bind.execute(sa.select(sa.text("1")).select_from(sa.table(view)).limit(0))
+        except sa.exc.OperationalError as error:
+            if not re.match("no such (function|collation)", str(error.orig)):  # an app may define them in its own connections
+                yield f"{view} ({error.orig})"
 
 
 def _backfill_since_at(bind: sa.Connection) -> None:

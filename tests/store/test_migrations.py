@@ -433,6 +433,20 @@ def test_a_view_that_selects_a_dropped_column_is_refused_by_name(empty_database:
     assert empty_database.scalar("SELECT count(next_run_at) FROM plans") == 0
 
 
+@pytest.mark.parametrize("empty_database", ["sqlite"], indirect=True)
+def test_a_view_that_cannot_be_read_is_refused_by_name_on_sqlite(empty_database: Database) -> None:
+    schema.upgrade(empty_database.engine, "0006")
+    empty_database.execute("CREATE VIEW theirs AS SELECT a_function_of_theirs(title) AS title FROM templates")
+    empty_database.execute("CREATE TABLE things (id INTEGER)")
+    empty_database.execute('CREATE VIEW "their things" AS SELECT id FROM things')
+    empty_database.execute("DROP TABLE things")
+    with pytest.raises(SchemaError, match=r"cannot be read: their things \(no such table: main\.things\)\.$"):
+        schema.upgrade(empty_database.engine)
+    assert schema.current(empty_database.engine)[0] == "0006"
+    empty_database.execute('DROP VIEW "their things"')
+    schema.upgrade(empty_database.engine)
+
+
 @pytest.mark.parametrize("empty_database", SERVERS, indirect=True)
 def test_the_documented_rights_suffice_for_upgrades_and_runs(empty_database: Database) -> None:
     owner, writer = f"sync_test_owner_{os.getpid()}", f"sync_test_writer_{os.getpid()}"

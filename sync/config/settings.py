@@ -70,17 +70,18 @@ def load(
     Raises:
         ConfigurationError: with all errors.
     """
-    layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv))]
+    warnings: list[str] = []
+    layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv, warnings))]
     values: dict[str, Any] = {}
     origins: list[Origin] = []
     problems: list[str] = []
-    warnings: list[str] = []
     secrets: list[str] = []
     files = {".env": str(dotenv)} if dotenv is not None and layers[1][1] else {}
     twins = [f"{option.variable}_FILE" for option in OPTIONS if option.file_twin]
     files |= {name: path for name in twins for _, layer in reversed(layers) if (path := layer.get(name))}
     outranked = _outranked(flags, [layer for _, layer in layers])
     warnings += _misspelt(layers)
+    possible_causes = tuple(warnings)
     for option in OPTIONS:
         text, source = None, ""
         try:
@@ -105,7 +106,7 @@ def load(
     if needs_key and "api_key" in values and values["api_key"] is None:
         problems.insert(0, _NO_KEY)
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError([*problems, *possible_causes])
     if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
         warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); it is used anyway.")
     return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets), files)
@@ -124,18 +125,22 @@ def _misspelt(layers: list[tuple[str, Mapping[str, str | None]]]) -> list[str]:
     return [f"{name} ({found[name]}) is not a setting; did you mean {meant[0]}?" for name, meant in near.items() if meant]
 
 
-def dotenv_file(path: Path | None) -> Mapping[str, str | None]:
-    """Read a `.env` file if it exists; raise ConfigurationError if it cannot be read."""
+def dotenv_file(path: Path | None, warnings: list[str] | None = None) -> Mapping[str, str | None]:
+    """Read a `.env` file if it exists; raise ConfigurationError if it cannot be read. `warnings` gets invalid lines."""
     try:
         if path is None or not path.is_file():
             return {}
-        from dotenv import dotenv_values
+        from dotenv.parser import parse_stream  # dotenv_values() logs invalid lines before logging is configured
 
-        return dotenv_values(path, interpolate=False, encoding="utf-8")
+        with path.open(encoding="utf-8-sig") as file:
+            found = list(parse_stream(file))
     except (OSError, UnicodeDecodeError):
         raise ConfigurationError(
             [f"{path} in the working directory could not be read as a UTF-8 file of NAME=value lines."]
         ) from None
+    if warnings is not None:
+        warnings += [f"{path}, line {each.original.line}: not of the form NAME=value; ignored." for each in found if each.error]
+    return {each.key: each.value for each in found if each.key is not None}
 
 
 def _outranked(flags: Mapping[str, str | None], layers: list[Mapping[str, str | None]]) -> str | None:

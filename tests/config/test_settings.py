@@ -108,6 +108,19 @@ def test_an_unreadable_env_file_is_reported(tmp_path: Path) -> None:
     assert ".env" in problems({}, file)[0]
 
 
+def test_an_invalid_line_of_an_env_file_is_a_warning_without_its_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (file := tmp_path / ".env").write_text(f"# comment\nSYNC_RATE=2\nCRUN API KEY\nCRUN_API_KEY='{KEY}\n\nSYNC_PAGE_SIZE=3\n")
+    loaded = load({}, {}, file)
+    invalid = [f"{file}, line {line}: not of the form NAME=value; ignored." for line in (3, 4)]
+    assert loaded.warnings == (*invalid,)
+    assert (loaded.settings.rate, loaded.settings.page_size, loaded.settings.api_key) == (2.0, 3, None)
+    assert (capfd.readouterr(), caplog.messages) == (("", ""), [])  # not logged by the library: a service's log is JSON
+    misspelt = "CRUN_APIKEY (environment) is not a setting; did you mean CRUN_API_KEY?"
+    assert problems({"CRUN_APIKEY": KEY}, file, needs_key=True)[1:] == [*invalid, misspelt]  # the probable causes
+
+
 def test_a_metrics_file_may_be_new(tmp_path: Path) -> None:
     assert value_of("SYNC_METRICS_FILE", str(tmp_path / "new.prom"))
 

@@ -11,7 +11,7 @@ import click
 from sync.catalog.selection import make_selection
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.listing import limit, whole_number
-from sync.errors import ConfigurationError, TryLater, UsageError
+from sync.errors import ConfigurationError, CursorLost, TryLater, UsageError
 from sync.reader.catalog import type_counts, unknown_filter_values
 from sync.reader.feed import changes
 from sync.terminal.tables import webhook_rows
@@ -120,8 +120,11 @@ def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> 
     """Build the message of one change, with another id than its delivery has, so that the receiver accepts both."""
     from sync.webhooks.sign_and_send import message_of_change, message_of_run
 
-    found = changes(context.engine(), since=seq - 1, limit=1)
-    if not found or found[0]["seq"] != seq:
+    try:
+        found = changes(context.engine(), since=seq - 1, limit=1)
+    except CursorLost:  # pruned, or beyond the end
+        found = []
+    if not found:
         raise UsageError(f"The feed has no change {seq}.", hint="`template-sync changes` lists the changes with their seq.")
     if not endpoint.rules.matches(found[0]):
         context.out.message(f"The rules of {endpoint.name} do not select change {seq}; it is sent for the test only.")

@@ -157,8 +157,9 @@ def test_a_change_sent_as_a_test_has_another_message_id(shop: Shop, more: str, k
 
 
 def test_a_tested_change_that_is_missing_or_not_selected_is_reported(shop: Shop) -> None:
-    missing = shop("webhooks", "test", "shop", "--change", "3")
-    assert (missing.code, "The feed has no change 3." in missing.err) == (2, True)
+    for seq in (3, 4, 99999):
+        missing = shop("webhooks", "test", "shop", "--change", str(seq))
+        assert (missing.code, f"The feed has no change {seq}." in missing.err) == (2, True)
     assert shop.receiver.requests == []
     shop.file.write_text(FILE.format(url=shop.receiver.url) + 'kinds = ["removed"]\n')
     sent = shop("webhooks", "test", "shop", "--change", "1")

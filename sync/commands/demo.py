@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
     finish(context.out, second, json=False)
     if built is not None:
         context.out.message(f"\nThe gallery: {built}. Open it in a browser.")
-    given = f" --database-url {where}" if context.loaded.source("database_url") == "flag" else ""
+    given = f" --database-url {shlex.quote(where)}" if context.loaded.source("database_url") == "flag" else ""
     context.out.message("\nLook around:")
     example = (*evolution.repriced, *evolution.added)[0]
     for arguments in ("changes", "list --tag Trending", f"history {example}", "tags", "status"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,12 @@ def test_the_demo_prints_no_log_lines_between_its_steps_by_default(tmp_path: Pat
     assert template_sync("history", history, folder=tmp_path).code == 0
     with_log = demo_lines(tmp_path, "--templates", "20", SYNC_LOG_LEVEL="info")
     assert [json.loads(line)["event"] for line in with_log if line.startswith("{")] == ["run_finished", "run_finished"]
+
+
+def test_the_commands_that_the_demo_suggests_work_in_a_shell(tmp_path: Path) -> None:
+    lines = story(tmp_path, "--templates", "1", "--database-url", "sqlite:///it's a demo.db")
+    (history,) = (line for line in lines if line.startswith("  template-sync history "))
+    assert template_sync(*shlex.split(history)[1:], folder=tmp_path).code == 0
 
 
 @pytest.mark.long

@@ -276,7 +276,8 @@ class Catalog:
 
         Raises:
             UnknownRun: there is no such run.
-            NoSuchPast: the time is before the first run or in the future, or the run has not ended.
+            NoSuchPast: the time is before the first run or in the future; or the run has not ended, or was skipped during the
+                first one.
             Pruned: `template-sync prune` deleted the history of that time.
             ValueError: a datetime without a time zone, or another type.
         """

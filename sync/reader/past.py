@@ -38,7 +38,7 @@ _ENDED = sync_runs.c.status.not_in([str(Status.RUNNING), str(Status.SKIPPED)])
 
 
 def run_of(source: Source, when: int | datetime, now: datetime) -> int:
-    """Return the run whose catalog was valid at a time; 0 if no run was applied by then.
+    """Return the run whose catalog was valid at a time.
 
     Args:
         source: the database.
@@ -47,12 +47,14 @@ def run_of(source: Source, when: int | datetime, now: datetime) -> int:
 
     Raises:
         UnknownRun: there is no such run.
-        NoSuchPast: the run is active, or the time is before the first run or in the future.
+        NoSuchPast: the run is active, or was skipped during the first run, or the time is before the first run or in the future.
         Pruned: the history of that time was pruned.
     """
     with reading_current(source) as connection:
         run_id = _by_number(connection, when) if isinstance(when, int) else _by_instant(connection, when, now)
         _refuse_pruned(connection, run_id)
+    if not run_id:
+        raise NoSuchPast(f"Run {when} was skipped before any run was applied: it has no catalog.", hint="Use a later run.")
     return run_id
 
 

@@ -157,20 +157,31 @@ def test_an_ambiguous_time_is_rejected(sqlite: Database) -> None:
             catalog.as_of(when)  # type: ignore[arg-type]
 
 
-def test_an_active_run_has_no_catalog(sqlite: Database) -> None:
-    def put(run_id: int, status: Status, ended: datetime | None) -> None:
-        row = {"run_id": run_id, "trigger": "run", "status": status, "started_at": now(), "finished_at": ended, "holder": ""}
-        with sqlite.engine.begin() as connection:
-            connection.execute(sa.insert(sync_runs).values(row))
+def put(database: Database, run_id: int, status: Status, ended: datetime | None) -> None:
+    """Insert the row of a run."""
+    row = {"run_id": run_id, "trigger": "run", "status": status, "started_at": now(), "finished_at": ended, "holder": ""}
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(sync_runs).values(row))
 
+
+def test_an_active_run_has_no_catalog(sqlite: Database) -> None:
     recorded = Recorded(sqlite.engine)
     recorded.run([record("1")])
     recorded.run([record("1"), record("2")])
-    put(3, Status.SKIPPED, recorded.ends[2] - MICROSECOND)  # it found run 2 at work
-    put(4, Status.RUNNING, None)
+    put(sqlite, 3, Status.SKIPPED, recorded.ends[2] - MICROSECOND)  # it found run 2 at work
+    put(sqlite, 4, Status.RUNNING, None)
     assert recorded.catalog.as_of(3).templates() == recorded.lists[1]
     with pytest.raises(NoSuchPast, match="Run 4 is active"):
         recorded.catalog.as_of(4)
+
+
+def test_a_run_that_was_skipped_during_the_first_run_has_no_catalog(sqlite: Database) -> None:
+    recorded = Recorded(sqlite.engine)
+    recorded.run([record("1")])
+    put(sqlite, 2, Status.SKIPPED, recorded.ends[1] - MICROSECOND)
+    for ask in (recorded.catalog.as_of, lambda run_id: recorded.catalog.diff(1, run_id)):
+        with pytest.raises(NoSuchPast, match="Run 2 was skipped before any run was applied"):
+            ask(2)
 
 
 def test_after_the_clock_was_set_back_the_newest_run_counts(sqlite: Database) -> None:

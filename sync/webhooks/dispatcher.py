@@ -8,6 +8,7 @@ every few seconds, never delays a run, and the end of the process waits for it f
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -96,10 +97,9 @@ class Dispatcher:
             waits = not position.at_end and not position.paused and is_due(position.next_attempt_at, now)
             running = name in self._threads and self._threads[name].is_alive()
             if waits and not running and is_due(self._paused_until.get(name), now):
-                self._threads[name] = threading.Thread(
-                    target=self._work, args=(names[name],), name=f"webhook {name}", daemon=True
-                )
-                self._threads[name].start()
+                thread = threading.Thread(target=self._work, args=(names[name],), name=f"webhook {name}", daemon=True)
+                thread.start()  # first, as `join` fails on a thread that could not be started
+                self._threads[name] = thread
         return known
 
     def set_endpoints(self, endpoints: Sequence[SignedEndpoint]) -> None:
@@ -107,10 +107,11 @@ class Dispatcher:
         self._endpoints = {target.endpoint.name: target for target in endpoints}
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for all deliveries, at most `timeout` seconds each; return whether they ended."""
+        """Wait for all deliveries, at most `timeout` seconds; return whether they ended."""
         threads = list(self._threads.values())
+        ends = None if timeout is None else time.monotonic() + timeout
         for thread in threads:
-            thread.join(timeout)
+            thread.join(None if ends is None else max(0.0, ends - time.monotonic()))
         return not any(thread.is_alive() for thread in threads)
 
     def stop(self) -> None:
@@ -209,12 +210,13 @@ class DispatchLoop:
         self._wake.set()
 
     def close(self, timeout: float) -> None:
-        """Send no further message; wait for deliveries in progress, at most `timeout` seconds for each."""
+        """Send no further message; wait for deliveries in progress, at most `timeout` seconds."""
+        ends = time.monotonic() + timeout
         self._closed = True
         self.dispatcher.stop()
         self._wake.set()
         self._thread.join(timeout)
-        self.dispatcher.join(timeout)
+        self.dispatcher.join(max(0.0, ends - time.monotonic()))
 
     def _handle_result(self, delivered: DeliveryResult) -> None:
         """Log a result; poll again after a delivery of messages, as a run may have ended meanwhile."""
@@ -229,7 +231,6 @@ class DispatchLoop:
 
     def _work(self) -> None:
         while not self._closed:
-            self._wake.clear()
             try:
                 self.metrics.observe_webhooks(self.dispatcher.start_due(self.endpoints()))
                 self._last_error = ""
@@ -239,6 +240,7 @@ class DispatchLoop:
             except Exception as error:  # noqa: BLE001 - a bug is logged, and the next poll retries
                 self._warn_once(str(as_sync_error(error)))
             self._wake.wait(self.poll_seconds)
+            self._wake.clear()  # before the check for a close, which would else be noticed a poll later
 
     def _warn_once(self, reason: str) -> None:
         """Log an error once, not at every poll."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,11 @@ from structlog.testing import capture_logs
 from sync.errors import ConfigurationError, LeaseBusy, UsageError
 from sync.monitoring.metrics import Metrics
 from sync.store.prune import prune
+from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.dispatcher import Dispatcher, DispatchLoop
-from sync.webhooks.endpoints import Rules
+from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import claim_endpoint, positions, resume
+from sync.webhooks.sign_and_send import Reply
 from tests.builders import record, records
 from tests.daemons import DaemonProcess, Upstream, until
 from tests.faults import Snapshot, sync
@@ -23,9 +26,9 @@ from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, Request, 
 
 if TYPE_CHECKING:
     import socket
+    from datetime import datetime
     from pathlib import Path
 
-    from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.endpoints import Position
     from sync.webhooks.sign_and_send import Message
@@ -373,3 +376,70 @@ def test_a_broken_file_of_endpoints_is_reported_once_and_delivery_continues_when
     assert b'messages_total{endpoint="shop",result="failed"} 1.0' in metrics.text()
     metrics.observe_webhooks([])
     assert b'behind_changes{endpoint="shop"}' not in metrics.text()
+
+
+def hanging_loop(database: Database, count: int) -> tuple[DispatchLoop, threading.Event, list[str]]:
+    """Return a loop with endpoints whose attempts do not end before the event, and the names of those that were reached."""
+    over, reached = threading.Event(), list[str]()
+
+    def send(target: SignedEndpoint, _message: Message, _now: datetime) -> Reply:
+        reached.append(target.endpoint.name)
+        over.wait(60)
+        return Reply(204)
+
+    endpoints = [
+        SignedEndpoint(Endpoint(f"e{number}", "https://shop.example/", (), start="start"), ()) for number in range(count)
+    ]
+    dispatcher = Dispatcher(database.engine, send, Clock(), lambda: 0.0)
+    return DispatchLoop(dispatcher, lambda: endpoints, Metrics("1", 2700.0), poll_seconds=60.0), over, reached
+
+
+def test_a_stop_waits_once_for_all_endpoints_that_hang(sqlite: Database) -> None:
+    sync(records(1), sqlite.engine)
+    dispatch_loop, over, reached = hanging_loop(sqlite, 12)
+    dispatch_loop.start()
+    until(lambda: len(reached) == 12, "an attempt of each")
+    began = time.monotonic()
+    dispatch_loop.close(0.5)
+    assert 0.5 <= time.monotonic() - began < 3.0
+    over.set()
+    assert dispatch_loop.dispatcher.join(10.0)
+
+
+def test_a_delivery_whose_thread_did_not_start_does_not_hinder_a_stop(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync(records(1), sqlite.engine)
+    dispatch_loop, _over, reached = hanging_loop(sqlite, 1)
+    start = threading.Thread.start
+
+    def refused(self: threading.Thread) -> None:
+        if self.name == "webhook e0":
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    with capture_logs() as logs:
+        dispatch_loop.start()
+        until(lambda: logs, "the warning")
+        dispatch_loop.close(10.0)
+    assert [(each["event"], reached) for each in logs] == [("webhooks_stand_still", [])]
+
+
+def test_a_stop_just_before_the_loop_waits_is_noticed_at_once(sqlite: Database) -> None:
+    dispatch_loop, _over, _reached = hanging_loop(sqlite, 0)
+    stopping = threading.Thread(target=dispatch_loop.close, args=(60.0,))
+
+    class Racing(threading.Event):
+        def clear(self) -> None:
+            dispatch_loop.poll_seconds = 30.0
+            if stopping.ident is None:
+                stopping.start()
+                self.wait(10)
+            super().clear()
+
+    dispatch_loop._wake = Racing()
+    dispatch_loop.poll_seconds = 0.01
+    began = time.monotonic()
+    dispatch_loop.start()
+    until(lambda: stopping.ident is not None, "the stop")
+    stopping.join(40)
+    assert time.monotonic() - began < 10.0

@@ -40,7 +40,7 @@ def test_the_demo_prints_no_log_lines_between_its_steps_by_default(tmp_path: Pat
 
 
 def test_the_commands_that_the_demo_suggests_work_in_a_shell(tmp_path: Path) -> None:
-    lines = story(tmp_path, "--templates", "1", "--database-url", "sqlite:///it's a demo.db")
+    lines = demo_lines(tmp_path, "--templates", "1", "--database-url", "sqlite:///it's a demo.db")
     (history,) = (line for line in lines if line.startswith("  template-sync history "))
     assert template_sync(*shlex.split(history)[1:], folder=tmp_path).code == 0
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sync.catalog.parsing import complete_document
 from sync.catalog.removals import HeldRemoval, SyncState, Unconfirmed
 from sync.catalog.run_record import Run, Status
-from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost
+from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost, SchemaError
 from sync.store import lease as leases
 from sync.store.bulk import batches
 from sync.store.database_errors import RECONNECT, Retry
@@ -128,8 +128,8 @@ class Store:
         for attempt in itertools.count(1):
             try:
                 self.retry(write)
-            except DatabaseConflict:
-                raise  # every attempt was rolled back
+            except (DatabaseConflict, SchemaError):
+                raise  # every attempt was rolled back, or the SQLite file or a required row is missing
             except (DatabaseError, LeaseLost) as error:
                 in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that was committed has released its lease
                 if in_doubt and self.was_committed(lease, write_set.run, pauses):

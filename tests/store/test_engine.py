@@ -20,6 +20,7 @@ from sync.store.engine import open_engine, reading
 from sync.store.schema import require_current_schema
 from tests.builders import records
 from tests.faults import AFTER, BEFORE, age_lease, anomalies, hear_statements, sync
+from tests.faults import Catalog as Served
 from tests.proxy import Proxy
 from tests.servers import free_port
 
@@ -166,3 +167,10 @@ def test_a_deleted_file_is_refused_and_not_created(sqlite: Database) -> None:
     assert not file.exists()
     assert isinstance(sync(records(3), sqlite.engine).error, SchemaError)
     assert not file.exists()
+
+
+def test_a_run_whose_file_is_deleted_fails_at_once(sqlite: Database) -> None:
+    sleeps: list[float] = []
+    outcome = sync(Served(records(3), lambda: _replace_file(sqlite, None)), sqlite.engine, sleep=sleeps.append)
+    assert isinstance(outcome.error, SchemaError)
+    assert (str(outcome.unrecorded), sleeps) == (str(outcome.error), [])

@@ -166,7 +166,7 @@ def run_with_lease(
             planned = work(run.started_at)
             api.check_deadline()  # the last point at which an interrupt or the deadline stops the run
         finished = _finish(run, planned, api, clock())
-        write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of)
+        write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of, api.origin)
         store.apply(lease, write_set, api.check_deadline)
     except BaseException as surprise:
         failure = surprise if isinstance(surprise, SyncError) else resource_error(surprise)

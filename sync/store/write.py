@@ -47,13 +47,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WriteSet:
-    """Everything that one run writes; `document_of` returns the document that a change leads to."""
+    """Everything that one run writes.
+
+    Attributes:
+        document_of: returns the document that a change leads to.
+        origin: the origin that served the catalog.
+    """
 
     run: Run
     changes: ChangeSet
     rejected: Sequence[RejectedRecord]
     state: SyncState
     document_of: Callable[[Change], Document]
+    origin: str
 
 
 class NewDocument(NamedTuple):
@@ -215,8 +221,7 @@ def _version_row(new: NewDocument) -> dict[str, Any]:
 def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
     """Save the state for the next run, if it differs."""
     state = write_set.state
-    if state.origin is not None:
-        require_same_origin(before.origin, state.origin)  # `db origin --accept` may have come during the run
+    require_same_origin(before.origin, write_set.origin)  # `db origin --accept` may have come during the run
     now = {
         "unreconciled_ids": state.count_mismatch_ids,
         "unreconciled_runs": state.count_mismatch_runs,

@@ -123,6 +123,13 @@ def test_a_run_during_which_another_origin_is_accepted_applies_nothing(sqlite: D
     assert [row["title"] for row in sqlite.rows("templates")] == ["kept"]
 
 
+def test_a_first_run_during_which_another_origin_is_accepted_applies_nothing_even_if_its_walk_is_not_verified(
+    sqlite: Database,
+) -> None:
+    outcome = sync(Miscounting(records(3), lambda: record_origin(sqlite, OTHER)), sqlite.engine)
+    assert (outcome.error and outcome.error.exit_code, recorded(sqlite), sqlite.present) == (78, OTHER, set())
+
+
 def test_the_demo_refuses_a_catalog_without_a_recorded_origin(sqlite: Database, tmp_path: Path) -> None:
     run_with(records(3), sqlite.engine)
     record_origin(sqlite, None)

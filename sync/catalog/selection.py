@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from unicodedata import category, normalize
@@ -104,7 +104,7 @@ def parse_page_token(after: str, order: Order) -> PagePosition:
         position = PagePosition(_value(found[1], value), template_id)
         if not isinstance(template_id, str) or storage_flaw(template_id):
             raise ValueError
-    except (ValueError, TypeError, InvalidOperation):
+    except (ValueError, TypeError, InvalidOperation, OverflowError, RecursionError):
         raise ValueError(f"after: {after[:80]!r} is not a page token; pass the `after` of the last page.") from None
     if (found[1], resolution) != (order.sort, order.resolution if order.sort == "price" else None):
         of = f" at {resolution}" if resolution else ""
@@ -121,7 +121,7 @@ def _value(sort: str, text: Any) -> datetime | Decimal | str | None:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError
-        return moment
+        return moment.astimezone(UTC)  # raises OverflowError outside the years 1 to 9999
     if sort == "price":
         number = Decimal(text)
         if not number.is_finite() or abs(number.adjusted()) > 20:  # noqa: PLR2004 - beyond any price

@@ -215,7 +215,8 @@ def test_templates_are_sorted_by_value_then_by_id_with_missing_values_last(value
     ("sort", "parts"),
     [
         ("id", (None, "x", "1")), ("newest", (None, "2026-01-01T00:00:00", "1")), ("newest", (None, "yesterday", "1")),
-        ("newest", (None, 5, "1")), ("price", (None, "NaN", "1")), ("price", (None, "dear", "1")),
+        ("newest", (None, 5, "1")), ("newest", (None, "0001-01-01T00:00+14:00", "1")),
+        ("newest", (None, "9999-12-31T23:59-14:00", "1")), ("price", (None, "NaN", "1")), ("price", (None, "dear", "1")),
         ("price", (None, "1e21", "1")), ("price", (None, "1e-21", "1")), ("name", (None, "a\0", "1")),
         ("name", (None, ["a"], "1")), ("name", (None, "a", 5)), ("name", (None, "a", "\0")), ("name", (None, "a")),
         ("name", (None, "a", "1", "2")),
@@ -225,6 +226,12 @@ def test_a_forged_page_token_is_rejected(sort: Any, parts: tuple[Any, ...]) -> N
     after = token(sort, *parts)
     with pytest.raises(ValueError, match=re.escape(f"after: {after!r} is not a page token; pass the `after` of the last page.")):
         parse_page_token(after, Order(sort))
+
+
+def test_a_forged_page_token_that_is_nested_too_deeply_is_rejected() -> None:
+    after = f"id.{base64.urlsafe_b64encode(b'[' * 90_000).decode()}"
+    with pytest.raises(ValueError, match=re.escape(f"after: {after[:80]!r} is not a page token;")):
+        parse_page_token(after, Order())
 
 
 @pytest.mark.parametrize("credit", ["1e20", "1e-20", "0"])

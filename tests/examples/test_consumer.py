@@ -1,4 +1,4 @@
-"""The example consumer's copy is right wherever it is killed, and whatever happens to the database that it copies."""
+"""The copy of the example consumer is correct after kills at any statement, concurrent writers and restored databases."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "consumer.py"
 WHERE = pytest.mark.parametrize(
-    ("begun", "heard"),
+    ("start", "traced"),
     [
-        pytest.param("half-way", "copy", id="at its own statements", marks=pytest.mark.ci_slice),
-        pytest.param("half-way", "both", id="at any statement", marks=pytest.mark.long),
-        pytest.param("anew", "both", id="at any statement of the first copy", marks=pytest.mark.long),
+        pytest.param("continue", "copy", id="at a statement of the copy", marks=pytest.mark.ci_slice),
+        pytest.param("continue", "both", id="at any statement", marks=pytest.mark.long),
+        pytest.param("first copy", "both", id="at any statement of the first copy", marks=pytest.mark.long),
     ],
 )
 WEEK = [
     records(4),
     [record("1", Title_en="One"), *records(4)[1:], record("5")],
-    [record("1", Title_en="Uno"), record("3", ConsumeItems=[]), record("5"), record("6")],  # 2 and 4 go
+    [record("1", Title_en="Uno"), record("3", ConsumeItems=[]), record("5"), record("6")],  # 2 and 4 are removed
 ]
 
 
 def example() -> ModuleType:
-    """Import the example, which is no module of a package."""
-    wanted = importlib.util.spec_from_file_location("consumer", EXAMPLE)
-    assert wanted is not None
-    assert wanted.loader is not None
-    found = importlib.util.module_from_spec(wanted)
-    wanted.loader.exec_module(found)
+    """Import the example, which is not in a package."""
+    spec = importlib.util.spec_from_file_location("consumer", EXAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
     return found
 
 
@@ -75,13 +75,13 @@ def cursor_of(file: Path) -> str | None:
 
 
 def served(database: Database) -> list[tuple[Any, ...]]:
-    """Give what the copy should hold."""
+    """Return the expected rows of the copy."""
     found = Catalog(database.engine).templates()
     return [(each.template_id, each.title_en, str(min(p.credit for p in each.prices)) if each.prices else None) for each in found]
 
 
 def states(database: Database) -> dict[str | None, list[tuple[Any, ...]]]:
-    """Fold the feed: what a copy that claims to stand at a cursor must hold."""
+    """Replay the feed: return the expected rows of a copy at each cursor."""
     rows: dict[str, tuple[Any, ...]] = {}
     found: dict[str | None, list[tuple[Any, ...]]] = {}
     for change in Catalog(database.engine).changes():
@@ -97,19 +97,19 @@ def states(database: Database) -> dict[str | None, list[tuple[Any, ...]]]:
 # Killed -----------------------------------------------------------------------------------------------------------------
 
 
-def consume_and_die(url: str, file: str, number: int, heard: str) -> None:
-    """In a process of its own: catch up four changes at a time, and be killed before the n-th statement."""
+def consume_and_die(url: str, file: str, number: int, traced: str) -> None:
+    """Catch up in batches of four changes, until this process is killed before the n-th statement."""
     statements = itertools.count(1)
 
-    def hear(_statement: str) -> None:
+    def count(_statement: str) -> None:
         if next(statements) == number:
             kill_myself()
 
     engine = open_engine(url)
-    if heard == "both":
-        hear_statements(engine, hear)
+    if traced == "both":
+        hear_statements(engine, count)
     with closing(opened(file)) as copy:
-        copy.set_trace_callback(hear)
+        copy.set_trace_callback(count)
         example().catch_up(Catalog(engine), copy, 4)
     engine.dispose()
     raise SystemExit(0)
@@ -117,24 +117,24 @@ def consume_and_die(url: str, file: str, number: int, heard: str) -> None:
 
 @WHERE
 @pytest.mark.long_on_servers
-def test_killed_before_any_statement_copy_and_cursor_agree_and_the_next_one_finishes(
-    database: Database, tmp_path: Path, begun: str, heard: str
+def test_after_a_kill_before_any_statement_copy_and_cursor_agree_and_the_next_consumer_completes_them(
+    database: Database, tmp_path: Path, start: str, traced: str
 ) -> None:
     first, file = tmp_path / "first.db", tmp_path / "copy.db"
     sync(WEEK[0], database.engine)
     catch_up(database, first)
     for week in WEEK[1:]:
         sync(week, database.engine)
-    url, right = database.engine.url.render_as_string(hide_password=False), states(database)
+    url, expected = database.engine.url.render_as_string(hide_password=False), states(database)
     database.engine.dispose()
     for number in itertools.count(1):
-        start_from(first if begun == "half-way" else None, file)
-        with process(consume_and_die, url, str(file), number, heard) as child:
+        start_from(first if start == "continue" else None, file)
+        with process(consume_and_die, url, str(file), number, traced) as child:
             child.join(60)
             code = child.exitcode
         assert code in {0, -signal.SIGKILL}
         if cursor := cursor_of(file):
-            assert copied(file) == right[cursor], f"killed before statement {number}"
+            assert copied(file) == expected[cursor], f"killed before statement {number}"
         catch_up(database, file)
         assert copied(file) == served(database), f"killed before statement {number}"
         if code == 0:
@@ -143,7 +143,7 @@ def test_killed_before_any_statement_copy_and_cursor_agree_and_the_next_one_fini
 
 
 def start_from(copy: Path | None, file: Path) -> None:
-    """Put a copy back as it was, or none at all, without what a killed process left beside it."""
+    """Restore the file of a copy, or delete it, with the side files of a killed process."""
     for left in file.parent.glob(f"{file.name}*"):
         left.unlink()
     if copy:
@@ -151,30 +151,30 @@ def start_from(copy: Path | None, file: Path) -> None:
 
 
 def consume(url: str, file: str) -> None:
-    """In a process of its own: catch up, a change in each transaction."""
+    """Catch up with one change per transaction. The target of a process."""
     with closing(opened(file)) as copy:
         example().catch_up(Catalog(url), copy, 1)
     raise SystemExit(0)
 
 
 @pytest.mark.long
-def test_killed_at_any_time_while_syncs_go_on_copy_and_cursor_agree(database: Database, tmp_path: Path) -> None:
-    dice, file = random.Random(13), tmp_path / "copy.db"  # noqa: S311 - when to kill
+def test_after_a_kill_at_any_time_during_runs_copy_and_cursor_agree(database: Database, tmp_path: Path) -> None:
+    rng, file = random.Random(13), tmp_path / "copy.db"  # noqa: S311 - when to kill
     url, killed = database.engine.url.render_as_string(hide_password=False), 0
     sync(records(1), database.engine)
     catch_up(database, file)
     for number in range(2, 14):
         sync([record(str(key), Title_en=f"{number}") for key in range(number, number + 40)], database.engine, max_removed=1)
         with process(consume, url, str(file)) as child:
-            child.join(dice.uniform(0.0, 1.0))
+            child.join(rng.uniform(0.0, 1.0))
             killed += child.exitcode is None
         assert copied(file) == states(database)[cursor_of(file)], f"killed in round {number}"
     catch_up(database, file)
     assert copied(file) == served(database)
-    assert killed, "every one of them was too quick to be killed"
+    assert killed, "each consumer ended before its kill"
 
 
-def test_what_raises_half_way_leaves_the_copy_as_it_was(sqlite: Database, tmp_path: Path) -> None:
+def test_an_error_during_a_transaction_leaves_the_copy_unchanged(sqlite: Database, tmp_path: Path) -> None:
     sync(WEEK[0], sqlite.engine)
     file = tmp_path / "copy.db"
     catch_up(sqlite, file)
@@ -191,13 +191,13 @@ def test_what_raises_half_way_leaves_the_copy_as_it_was(sqlite: Database, tmp_pa
 # Not alone --------------------------------------------------------------------------------------------------------------
 
 
-def test_another_consumer_that_runs_at_any_moment_leaves_copy_and_cursor_in_agreement(sqlite: Database, tmp_path: Path) -> None:
+def test_copy_and_cursor_agree_if_another_consumer_runs_at_any_statement(sqlite: Database, tmp_path: Path) -> None:
     first, file = tmp_path / "first.db", tmp_path / "copy.db"
     sync(WEEK[0], sqlite.engine)
     catch_up(sqlite, first)
     for week in WEEK[1:]:
         sync(week, sqlite.engine)
-    catalog, right, finished = Catalog(sqlite.engine), states(sqlite), 0
+    catalog, expected, finished = Catalog(sqlite.engine), states(sqlite), 0
     for number in itertools.count(1):
         start_from(first, file)
         wrong: list[str] = []
@@ -210,13 +210,13 @@ def test_another_consumer_that_runs_at_any_moment_leaves_copy_and_cursor_in_agre
                 with closing(sqlite3.connect(file, isolation_level=None, timeout=0)) as copy, suppress(sqlite3.OperationalError):
                     example().catch_up(catalog, copy)  # unless the file is locked
                     finished += 1
-            if copied(file) != right[cursor_of(file)]:
+            if copied(file) != expected[cursor_of(file)]:
                 wrong.append(statement)
 
         with closing(opened(file)) as copy:
             copy.set_trace_callback(look)
             example().catch_up(catalog, copy, 4)
-        assert wrong == [], f"a rival before statement {number}"
+        assert wrong == [], f"another consumer before statement {number}"
         assert copied(file) == served(sqlite)
         if passed < number:
             break
@@ -227,7 +227,7 @@ def _run_of(database: Database, number: int) -> None:
     sync(WEEK[number % 2], database.engine)
 
 
-def test_a_run_at_any_moment_of_the_first_copy_leaves_copy_and_cursor_in_agreement(sqlite: Database, tmp_path: Path) -> None:
+def test_copy_and_cursor_agree_if_a_run_commits_during_the_first_copy(sqlite: Database, tmp_path: Path) -> None:
     file = tmp_path / "copy.db"
     sync(WEEK[0], sqlite.engine)
     for number in itertools.count(1):
@@ -247,18 +247,18 @@ def test_a_run_at_any_moment_of_the_first_copy_leaves_copy_and_cursor_in_agreeme
 
 
 @pytest.mark.long_on_servers
-def test_it_goes_on_from_where_it_was_and_reads_all_anew_where_the_feed_is_another(
+def test_the_consumer_continues_from_its_cursor_or_copies_again_if_the_cursor_is_lost(
     database: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "copy.db"
 
-    def caught_up(written: int, said: str = "") -> None:
+    def caught_up(written: int, reason: str = "") -> None:
         assert catch_up(database, file) == written
         assert copied(file) == served(database)
-        told = capsys.readouterr().err
-        assert f"({said})" in told if said else told == ""
+        printed = capsys.readouterr().err
+        assert f"({reason})" in printed if reason else printed == ""
 
-    caught_up(0)  # there is nothing yet
+    caught_up(0)  # no run yet
     sync(WEEK[0], database.engine)
     caught_up(4)
     caught_up(0)
@@ -270,7 +270,7 @@ def test_it_goes_on_from_where_it_was_and_reads_all_anew_where_the_feed_is_anoth
     sync(WEEK[1], database.engine)
     caught_up(2)
     saved.restore()
-    for catalog in (WEEK[2], WEEK[0]):  # past where the copy was, by another way
+    for catalog in (WEEK[2], WEEK[0]):  # beyond the cursor of the copy, with other changes
         sync(catalog, database.engine)
     caught_up(4, "diverged")
     for catalog in (WEEK[1], WEEK[0], WEEK[0]):
@@ -279,7 +279,7 @@ def test_it_goes_on_from_where_it_was_and_reads_all_anew_where_the_feed_is_anoth
     caught_up(4, "pruned")
 
 
-def test_a_database_that_was_set_up_anew_is_noticed_although_it_looks_alike(
+def test_a_recreated_database_with_an_equal_feed_is_detected(
     sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "copy.db"
@@ -296,7 +296,7 @@ def test_a_database_that_was_set_up_anew_is_noticed_although_it_looks_alike(
     assert "(other-feed)" in capsys.readouterr().err
 
 
-def test_a_backup_that_was_put_back_and_ran_on_is_noticed(
+def test_a_restored_backup_with_new_runs_is_detected(
     sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "copy.db"
@@ -315,26 +315,26 @@ def test_a_backup_that_was_put_back_and_ran_on_is_noticed(
 # As a user runs it ------------------------------------------------------------------------------------------------------
 
 
-def test_it_says_how_much_was_written(sqlite: Database, tmp_path: Path) -> None:
+def test_the_command_prints_the_number_of_written_templates(sqlite: Database, tmp_path: Path) -> None:
     sync(WEEK[0], sqlite.engine)
     command = [sys.executable, str(EXAMPLE), sqlite.url, str(tmp_path / "copy.db")]
     done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "4 written\n", "")
 
 
-def test_a_slip_is_one_line_and_leaves_with_what_it_was(
+def test_an_invalid_call_prints_one_line_and_exits_with_the_code_of_the_error(
     sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def said(*arguments: str) -> tuple[int, str]:
+    def refused(*arguments: str) -> tuple[int, str]:
         code = example().main(list(arguments))
-        told = capsys.readouterr()
-        assert (told.out, told.err.count("\n")) == ("", 1)
-        return code, told.err
+        printed = capsys.readouterr()
+        assert (printed.out, printed.err.count("\n")) == ("", 1)
+        return code, printed.err
 
     (tmp_path / "text").write_text("no database " * 100)
-    assert said(sqlite.url) == (2, "usage: consumer.py DATABASE_URL COPY_FILE\n")
-    assert said(sqlite.url, str(tmp_path / "text")) == (1, f"{tmp_path}/text: file is not a database\n")
-    code, told = said(f"sqlite:///{tmp_path}/none.db", str(tmp_path / "copy.db"))
-    assert (code, told.partition(str(tmp_path))[0]) == (69, "There is no database at ")
-    code, told = said("nonsense", str(tmp_path / "copy.db"))
-    assert (code, told.partition(":")[0]) == (78, "DATABASE_URL")
+    assert refused(sqlite.url) == (2, "usage: consumer.py DATABASE_URL COPY_FILE\n")
+    assert refused(sqlite.url, str(tmp_path / "text")) == (1, f"{tmp_path}/text: file is not a database\n")
+    code, message = refused(f"sqlite:///{tmp_path}/none.db", str(tmp_path / "copy.db"))
+    assert (code, message.partition(str(tmp_path))[0]) == (69, "There is no database at ")
+    code, message = refused("nonsense", str(tmp_path / "copy.db"))
+    assert (code, message.partition(":")[0]) == (78, "DATABASE_URL")

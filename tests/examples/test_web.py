@@ -1,4 +1,4 @@
-"""The example apps in FastAPI and Django: started as their first lines say, and read by threads while runs commit."""
+"""The example apps in FastAPI and Django: started by their documented commands, and read by threads during runs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with both frameworks and this package's own dependencies; skipped by name where nothing can be installed."""
+    """An interpreter with both frameworks and this package; without the packages the tests are skipped with the reason."""
     return python_with(ROOT / "tests" / "examples" / "requirements.txt", tmp_path_factory.mktemp("web"))
 
 
 @contextmanager
 def serving(python: Path, app: str, database: Database) -> Iterator[str]:
-    """Start an app as its first lines say."""
+    """Start an app by its documented command."""
     port = str(free_port())
     command = {
         "fastapi": ["-m", "uvicorn", "fastapi_app:app", "--port", port, "--log-level", "warning"],
@@ -61,7 +61,7 @@ def serving(python: Path, app: str, database: Database) -> Iterator[str]:
 
 
 def _answering(process: subprocess.Popen[bytes], port: str, output: IO[str]) -> Iterator[str]:
-    """Yield the address of an app when it answers, and stop it afterwards."""
+    """Yield the URL of an app when it responds, and stop it afterwards."""
     try:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60
@@ -101,20 +101,20 @@ def test_an_app_answers_filters_pages_and_errors(python: Path, app: str, databas
 
 
 SECONDS = float(os.environ.get("SYNC_TEST_WEB_SECONDS", "5"))
-"""How long the apps are read; the figure of docs/verification.md was measured with 30."""
+"""Duration of the reads; the figure of docs/verification.md is for 30."""
 
 
 @pytest.mark.parametrize("app", ["fastapi", "django"])
-def test_eight_threads_read_one_moment_each_while_a_run_commits_every_second(
+def test_eight_threads_read_consistent_pages_while_a_run_commits_every_second(
     python: Path, app: str, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sync(records(2), database.engine)
-    over = threading.Event()
+    finished = threading.Event()
 
     def read(url: str) -> list[float]:
-        """Read pages until the end; each has the templates of one moment."""
+        """Read pages until the end; check that each is consistent."""
         took = []
-        while not over.is_set():
+        while not finished.is_set():
             began = time.monotonic()
             page = get(f"{url}/templates?tag=trending")
             took.append(time.monotonic() - began)
@@ -129,9 +129,9 @@ def test_eight_threads_read_one_moment_each_while_a_run_commits_every_second(
         while time.monotonic() < ends:
             number += 1
             sync(records(number), database.engine)
-            over.wait(1)
-        over.set()
+            finished.wait(1)
+        finished.set()
         took = sorted(each for reader in readers for each in reader.result())
         assert get(f"{url}/templates")["total"] == number
     with capsys.disabled():
-        print(f"\n{app}, {database.kind}: {len(took)} pages, {number - 2} runs, 95 % within {took[len(took) * 95 // 100]:.3f} s")  # noqa: T201 - a figure that was asked for
+        print(f"\n{app}, {database.kind}: {len(took)} pages, {number - 2} runs, 95 % within {took[len(took) * 95 // 100]:.3f} s")  # noqa: T201 - a figure for docs/verification.md

@@ -1,4 +1,4 @@
-"""The example receiver takes what the program sends, once, and no stranger's message makes it stumble."""
+"""The example receiver accepts each message of the program once, and refuses messages of others."""
 
 from __future__ import annotations
 
@@ -46,30 +46,30 @@ def post(url: str, headers: dict[str, str]) -> int:
     return send("POST", url, headers, MESSAGE.body, network=Network(), limit=10, most=lambda _status: 0).status
 
 
-def test_it_takes_each_message_once_and_refuses_strangers_without_stumbling(sqlite: Database) -> None:
+def test_the_receiver_accepts_each_message_once_and_refuses_invalid_signatures(sqlite: Database) -> None:
     sync(records(2), sqlite.engine)
     now = datetime.now(UTC)
-    good = sign(MESSAGE, [SECRET], now)
-    strangers = [
+    valid = sign(MESSAGE, [SECRET], now)
+    refused = [
         {},
         sign(MESSAGE, [OTHER], now),
         sign(MESSAGE, [SECRET], now - timedelta(hours=1)),
-        good | {"webhook-signature": "nonsense"},
-        good | {"webhook-signature": "v1,xx"},
-        good | {"webhook-timestamp": "soon"},
+        valid | {"webhook-signature": "nonsense"},
+        valid | {"webhook-signature": "v1,xx"},
+        valid | {"webhook-timestamp": "soon"},
     ]
     with receiver() as (url, process):
-        statuses = [post(url, headers) for headers in strangers]
-        assert statuses == [401] * len(strangers)
-        assert [post(url, good) for _ in range(2)] == [204, 204]
+        statuses = [post(url, headers) for headers in refused]
+        assert statuses == [401] * len(refused)
+        assert [post(url, valid) for _ in range(2)] == [204, 204]
         for per in ("change", "run"):
             endpoint = Endpoint(per, url, (), per=per, start="start")
             assert [
                 each.result for each in deliver_to(sqlite.engine, SignedEndpoint(endpoint, (OTHER, SECRET)), clock=real_clock)
             ] == ["done"]
         process.terminate()
-        said = process.stdout.read() if process.stdout else ""
-    assert said.splitlines() == [
+        output = process.stdout.read() if process.stdout else ""
+    assert output.splitlines() == [
         '["template.added", "added", "9"]',
         '["template.added", "added", "1"]',
         '["template.added", "added", "2"]',

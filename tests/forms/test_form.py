@@ -1,4 +1,4 @@
-"""The form of a template: its schema, an example that fits, its hash, the request of a generation task."""
+"""The form of a template: schema, valid example, hash, and the request of a generation task."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def form(**changes: Any) -> Form:
     return Form(document_of(base(**changes)))
 
 
-def test_what_the_record_leaves_out_is_left_open() -> None:
+def test_values_missing_from_the_record_are_not_restricted() -> None:
     open_form = form(InputNum=None, ConsumeItems=[], InputRequirement=None)
     images = open_form.schema["properties"]["img_urls"]
     assert images.keys() == {"type", "title", "description", "items"}
     assert images["description"] == "Image URLs, in order. Requirement: none stated."
     assert open_form.schema["properties"]["resolution"] == {"type": "string", "title": "Resolution"}
-    some = {"template_id": "1", "img_urls": ["https://a.example/1.png"] * 3, "resolution": "8k"}
-    assert open_form.validate(some) == []
+    value = {"template_id": "1", "img_urls": ["https://a.example/1.png"] * 3, "resolution": "8k"}
+    assert open_form.validate(value) == []
     assert open_form.example("8k")["resolution"] == "8k"
 
 
-def test_the_whole_form() -> None:
+def test_the_complete_schema_of_a_form() -> None:
     assert form(InputNum=2).schema == {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Battle Game",
@@ -64,7 +64,7 @@ def test_a_form_without_a_title_has_the_id_and_its_example_the_documented_resolu
     assert bare.example() == {"template_id": "1", "img_urls": ["https://example.com/image-1.png"], "resolution": "720p"}
 
 
-def test_an_example_takes_the_cheapest_resolution_or_the_one_asked_for() -> None:
+def test_an_example_has_the_cheapest_or_the_requested_resolution() -> None:
     prices = [{"Resolution": "1080p", "Credit": 799.2}, {"Resolution": "480p", "Credit": 166.5}]
     assert form(ConsumeItems=prices, InputNum=2).example() == {
         "template_id": "1",
@@ -84,9 +84,9 @@ def test_an_example_takes_the_cheapest_resolution_or_the_one_asked_for() -> None
         {"Cover": "https://m.example/c.jpeg?sig=2"},
         {"Tags": ["热"], "Tags_en": ["Hot"]},
     ],
-    ids=["prices turned round", "a new signature", "other tags"],
+    ids=["prices in another order", "a new signature", "other tags"],
 )
-def test_the_hash_stays_where_the_form_does(changes: dict[str, Any]) -> None:
+def test_the_hash_does_not_change_if_the_form_does_not(changes: dict[str, Any]) -> None:
     assert form(**changes).hash == form().hash
     assert form(**changes).schema == form().schema
 
@@ -98,7 +98,7 @@ def test_the_hash_changes_with_the_form(changes: dict[str, Any]) -> None:
     assert form(**changes).hash != form().hash
 
 
-def test_the_hash_can_be_taken_by_others() -> None:
+def test_the_hash_is_that_of_the_canonical_json() -> None:
     plain = json.dumps(form().schema, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     assert form().hash == hashlib.sha256(plain.encode()).hexdigest()
 
@@ -133,7 +133,7 @@ RECORDS = st.fixed_dictionaries(
 
 
 @given(changes=RECORDS, template_id=TEXTS.filter(bool))
-def test_every_example_of_every_template_fits_its_own_form(changes: dict[str, Any], template_id: str) -> None:
+def test_every_example_is_valid_for_its_form(changes: dict[str, Any], template_id: str) -> None:
     document = document_of({"TemplateId": template_id, **changes})
     found = Form(document)
     Draft202012Validator.check_schema(found.schema)
@@ -144,7 +144,7 @@ def test_every_example_of_every_template_fits_its_own_form(changes: dict[str, An
     assert Form({**document, "consume_items": document["consume_items"][::-1]}).hash == found.hash
 
 
-def test_only_checking_needs_the_extra() -> None:
+def test_only_validation_needs_the_extra() -> None:
     code = (
         "import sys; sys.modules['jsonschema'] = None\n"
         "from sync.forms.form import Form\n"
@@ -169,7 +169,7 @@ def request(resolution: str | None = None, **changes: Any) -> dict[str, Any]:
     return job_request(form(**changes), "https://api.example", resolution)
 
 
-def test_a_request_is_the_documented_one_with_an_input_that_fits() -> None:
+def test_a_request_is_the_documented_one_with_a_valid_input() -> None:
     assert request("720p") == {
         "method": "POST",
         "url": "https://api.example/api/v1/client/job/CreateTask",
@@ -186,7 +186,7 @@ def test_a_request_is_the_documented_one_with_an_input_that_fits() -> None:
     }  # fmt: skip
 
 
-def test_a_request_states_what_the_catalog_does_not_name() -> None:
+def test_a_request_lists_the_values_missing_from_the_catalog() -> None:
     made = request(ConsumeItems=[], InputNum=None, InputRequirement=None)
     assert made["credit"] is None
     assert made["notes"] == [
@@ -198,7 +198,7 @@ def test_a_request_states_what_the_catalog_does_not_name() -> None:
     assert (without_images["body"]["input"]["img_urls"], IMAGES_NOTE in without_images["notes"]) == ([], False)
 
 
-def test_what_is_around_the_input_is_closed_except_for_the_callback() -> None:
+def test_the_schema_of_a_request_permits_only_model_input_and_callback() -> None:
     assert REQUEST_SCHEMA == {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
@@ -212,7 +212,7 @@ def test_what_is_around_the_input_is_closed_except_for_the_callback() -> None:
     }
 
 
-def test_a_request_holds_the_given_input_and_its_price() -> None:
+def test_a_request_has_the_given_input_and_its_price() -> None:
     given = {"template_id": "1", "img_urls": ["https://cdn.example/me.png"], "resolution": "480p"}
     made = form().request(given)
     assert made["url"] == "https://api.crun.ai/api/v1/client/job/CreateTask"
@@ -223,6 +223,6 @@ def test_a_request_holds_the_given_input_and_its_price() -> None:
 
 
 @pytest.mark.parametrize("resolution", [None, "4K", 5, ["720p"]])
-def test_the_price_of_a_resolution_that_the_catalog_does_not_name_is_unknown(resolution: Any) -> None:
+def test_the_price_of_an_unknown_resolution_is_unknown(resolution: Any) -> None:
     made = form().request({"resolution": resolution})
     assert (made["credit"], made["notes"][-1]) == (None, UNKNOWN_CREDIT)

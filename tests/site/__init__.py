@@ -1,1 +1,1 @@
-"""The gallery: what is written, and how it does in a real browser."""
+"""The gallery: the written files, and their behaviour in a real browser."""

@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium by way of Playwright, one for this folder's tests, a fresh profile for each of them."""
+"""Fixtures with a real browser: Chromium of Debian, driven by Playwright, with a new profile for each test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.builders import Database
 
-    Watch = Callable[..., "Watched"]
+    Watch = Callable[..., "WatchedPage"]
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def site(sqlite: Database, tmp_path: Path) -> Site:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser; without one the test is skipped by name.
+    """One browser; without one the test is skipped with the reason.
 
-    It ends with this folder's tests: while Playwright is open its event loop runs in this thread, and every `asyncio.run` of
-    another test in the same process is refused.
+    It is closed after the tests of this package: while Playwright is open, its event loop runs in this thread, and
+    `asyncio.run` in other tests of the process fails.
     """
     program = shutil.which("chromium") or shutil.which("google-chrome")
     try:
@@ -53,13 +53,13 @@ def browser() -> Iterator[Browser]:
 
 
 @dataclass
-class Watched:
-    """A page, and everything that went wrong on it or was asked by it."""
+class WatchedPage:
+    """A page, its requests, and the problems that occurred on it."""
 
     page: Page
     base: str
     problems: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def open(self, path: str = "index.html") -> Page:
         """Open a page of the site and wait until its scripts have run."""
@@ -72,12 +72,12 @@ class Watched:
             self.problems.append(message.text)
 
     @property
-    def elsewhere(self) -> list[str]:
-        """What was asked of others than the site itself."""
-        return [url for url in self.asked if not url.startswith(self.base)]
+    def external_requests(self) -> list[str]:
+        """The requests to other hosts."""
+        return [url for url in self.requests if not url.startswith(self.base)]
 
     def ids(self) -> list[str]:
-        """Name the templates whose cards are displayed, in their order."""
+        """Return the ids of the displayed cards, in order."""
         shown = "cards => cards.filter(card => card.checkVisibility()).map(card => card.dataset.templateId)"
         found: list[str] = self.page.locator("article[data-template-id]").evaluate_all(shown)
         return found
@@ -89,18 +89,18 @@ VIOLATIONS = (
 
 
 @pytest.fixture
-def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
-    """Open pages that are watched; at the end of the test nothing may have gone wrong on any."""
-    opened: list[Watched] = []
+def watch(browser: Browser) -> Iterator[Callable[..., WatchedPage]]:
+    """Yield a function that opens pages; at the end of the test no page may have had a problem."""
+    opened: list[WatchedPage] = []
 
-    def make(base: str, **context: Any) -> Watched:
+    def make(base: str, **context: Any) -> WatchedPage:
         page = browser.new_context(**{"locale": "en-US", "reduced_motion": "no-preference", **context}).new_page()
         page.set_default_timeout(20_000)
-        watched = Watched(page, base)
+        watched = WatchedPage(page, base)
         page.add_init_script(VIOLATIONS)
         page.on("console", watched.log)
         page.on("pageerror", lambda error: watched.problems.append(str(error)))
-        page.on("request", lambda request: watched.asked.append(request.url))
+        page.on("request", lambda request: watched.requests.append(request.url))
         opened.append(watched)
         return watched
 
@@ -113,7 +113,7 @@ def watch(browser: Browser) -> Iterator[Callable[..., Watched]]:
 
 @pytest.fixture(scope="session")
 def small(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site of four templates with two weeks' history, and covers of the sandbox; not to be changed."""
+    """A site of four templates with a history of two weeks and covers of the sandbox; tests must not change it."""
 
     def media(number: str) -> dict[str, str]:
         return {"Cover": f"https://media.example/{number}.jpeg", "PreviewVideo": f"https://media.example/{number}.mp4"}
@@ -126,7 +126,7 @@ def small(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(params=["disk", pytest.param("http", marks=pytest.mark.long)])
 def base(request: pytest.FixtureRequest, small: Site) -> Iterator[str]:
-    """Where the small site is: opened from the disk, or behind a web server."""
+    """The base URL of the small site: a folder, or a web server."""
     if request.param == "disk":
         yield small.folder.as_uri()
     else:
@@ -136,13 +136,13 @@ def base(request: pytest.FixtureRequest, small: Site) -> Iterator[str]:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serve a folder on loopback, silently."""
+    """Serve a folder on loopback without an access log."""
 
-    class Silent(SimpleHTTPRequestHandler):
+    class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Silent, directory=str(folder))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"

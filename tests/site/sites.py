@@ -1,4 +1,4 @@
-"""Sites for the tests: small catalogs with a past, written into a folder."""
+"""Sites for the tests: small catalogs with a history, written into a folder."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e366"
     "0000000049454e44ae426082"
 )
-"""A picture, as PNG."""
+"""An image, as PNG."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """A site and what it is made of."""
+    """A site, and the database from which it is built."""
 
     folder: Path
     engine: Engine
@@ -56,7 +56,7 @@ class Site:
         )
 
     def after(self, *catalogs: Sequence[dict[str, Any]], max_removed: Decimal = Decimal(1), **options: Any) -> Self:
-        """Synchronise one catalog a week, and build."""
+        """Synchronise one catalog per week, and build."""
         weeks(self.engine, *catalogs, max_removed=max_removed)
         self.build(**options)
         return self
@@ -70,7 +70,7 @@ class Site:
 
 
 def weeks(engine: Engine, *catalogs: Sequence[dict[str, Any]], max_removed: Decimal = Decimal(1)) -> None:
-    """Synchronise one catalog a week."""
+    """Synchronise one catalog per week."""
     for catalog, start in zip(catalogs, WEEKS, strict=False):
         run_with(catalog, engine, clock=ticking(start), max_removed=max_removed)
 
@@ -85,8 +85,8 @@ def sample_media() -> MediaCopier:
 
     def get(url: str, document: dict[str, Any]) -> bytes:
         ratio = document["cover_aspect_ratio"] or "9:16"
-        wanted = cover_url(document["template_id"], ratio) if url == document["cover_url"] else PREVIEW_URL
-        found = read_media(urlsplit(wanted).path)
+        sample = cover_url(document["template_id"], ratio) if url == document["cover_url"] else PREVIEW_URL
+        found = read_media(urlsplit(sample).path)
         assert found is not None
         return found[1]
 

@@ -1,4 +1,4 @@
-"""The gallery as its readers use it: in a real browser, from the disk and over http."""
+"""The gallery in a real browser, from a folder and over HTTP."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def chosen(page: Page, **values: str) -> None:
 
 
 @pytest.mark.ci_slice
-def test_search_filters_and_order_show_what_fits_and_stand_in_the_address(base: str, watch: Watch) -> None:
+def test_search_filters_and_order_select_cards_and_are_in_the_url(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open()
     assert here.ids() == ALL
@@ -57,11 +57,11 @@ def test_search_filters_and_order_show_what_fits_and_stand_in_the_address(base: 
     assert here.ids() == ["2", "104909826", "5", "1"]
     chosen(page, sort="name")
     assert here.ids() == ["2", "104909826", "5", "1"]  # Ball for Two, Battle Game, Fresh, Kitty Café
-    assert here.elsewhere == []
+    assert here.external_requests == []
 
 
 @pytest.mark.long
-def test_a_view_that_was_sent_opens_as_it_was_and_back_goes_back(base: str, watch: Watch) -> None:
+def test_a_url_restores_the_view_and_back_returns_to_the_previous_one(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open("index.html#tag=宠物&sort=name")
     assert here.ids() == ["1"]
@@ -79,7 +79,7 @@ def test_a_view_that_was_sent_opens_as_it_was_and_back_goes_back(base: str, watc
 
 
 @pytest.mark.long
-def test_a_count_stands_beside_every_value_and_says_what_choosing_it_shows(base: str, watch: Watch) -> None:
+def test_every_value_of_a_filter_has_the_number_of_its_results(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open("index.html#type=BEGIN_FRAME")
 
@@ -97,12 +97,12 @@ def test_a_count_stands_beside_every_value_and_says_what_choosing_it_shows(base:
 
 
 @pytest.mark.long
-def test_a_preview_is_asked_for_when_hovered_and_given_up_after(base: str, watch: Watch) -> None:
+def test_a_preview_is_requested_on_hover_and_stopped_after_it(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open()
 
     def videos() -> list[str]:
-        return [url for url in here.asked if url.endswith(".mp4")]
+        return [url for url in here.requests if url.endswith(".mp4")]
 
     assert videos() == []
 
@@ -124,7 +124,7 @@ def test_with_reduced_motion_or_by_touch_only_the_button_plays(base: str, watch:
     here = watch(base, reduced_motion="reduce", has_touch=True)
     page = here.open()
     page.locator("article[data-template-id='1'] .cover").hover()
-    page.wait_for_timeout(400)  # longer than a hover has to last
+    page.wait_for_timeout(400)  # longer than the delay of a hover
     assert page.locator("video").count() == 0
 
     button = page.locator("article[data-template-id='1'] .play")
@@ -137,7 +137,7 @@ def test_with_reduced_motion_or_by_touch_only_the_button_plays(base: str, watch:
 
 
 @pytest.mark.long
-def test_everything_is_done_by_the_keyboard_alone(base: str, watch: Watch) -> None:
+def test_the_gallery_can_be_used_with_the_keyboard_only(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open()
 
@@ -149,7 +149,7 @@ def test_everything_is_done_by_the_keyboard_alone(base: str, watch: Watch) -> No
     page.keyboard.press("/")
     page.keyboard.type("kitty")
     assert here.ids() == ["1"]
-    page.keyboard.press("Enter")  # a form that went anywhere would be an error of the policy
+    page.keyboard.press("Enter")  # submitting the form would violate the policy
     for _ in range(20):
         page.keyboard.press("Tab")
         if focused() == "play":
@@ -165,7 +165,7 @@ def test_everything_is_done_by_the_keyboard_alone(base: str, watch: Watch) -> No
 
 
 @pytest.mark.long
-def test_chinese_and_dark_are_chosen_once_and_kept(watch: Watch, small: Site) -> None:
+def test_the_chosen_language_and_theme_are_kept(watch: Watch, small: Site) -> None:
     here = watch(small.folder.as_uri())
     page = here.open()
     assert page.locator("article h2").first.inner_text().splitlines()[0] == "Fresh"
@@ -184,29 +184,29 @@ def test_chinese_and_dark_are_chosen_once_and_kept(watch: Watch, small: Site) ->
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(path: str, scheme: str, watch: Watch, small: Site) -> None:
+def test_axe_reports_no_violation(path: str, scheme: str, watch: Watch, small: Site) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     for viewport in ({"width": 1280, "height": 800}, {"width": 320, "height": 640}):
         here = watch(small.folder.as_uri(), color_scheme=scheme, viewport=viewport)
         page = here.open(path)
         levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-        for options in ({"preload": False}, {"preload": False, "runOnly": levels}):  # it would fetch what the policy forbids
+        for options in ({"preload": False}, {"preload": False, "runOnly": levels}):  # preloading would violate the policy
             found = Axe().run(page, options=options).response["violations"]
             assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
         wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-        assert wide <= 0, "the page scrolls sideways"
+        assert wide <= 0, "the page scrolls horizontally"
 
 
 @pytest.mark.long
-def test_ten_thousand_templates_are_found_and_scrolled(site: Site, watch: Watch) -> None:
+def test_ten_thousand_templates_can_be_searched_and_scrolled(site: Site, watch: Watch) -> None:
     run_with(make_catalog(10_000), site.engine, deadline=300.0)
     site.build()
 
     here = watch(site.folder.as_uri(), offline=True)
     page = here.open()
     assert page.locator("#count").inner_text() == "10000 templates"
-    ahead = 1020  # 1,000 in pieces of 24, after the 60 of the page itself, come by themselves, others on demand
+    ahead = 1020  # after the 60 cards of the page, 1,000 are added in steps of 24 by scrolling, others on demand
     page.wait_for_function(f"() => document.querySelectorAll('article').length === {ahead}")
     page.locator("#more").scroll_into_view_if_needed()
     page.wait_for_function(f"() => document.querySelectorAll('article').length > {ahead}")
@@ -215,11 +215,11 @@ def test_ten_thousand_templates_are_found_and_scrolled(site: Site, watch: Watch)
     found = page.locator("article h2").all_inner_texts()
     assert found
     assert all("霓虹" in name and "Kitty" in name for name in found)
-    here.problems.clear()  # a cover that cannot be had is told on the console
+    here.problems.clear()  # the console reports covers that cannot be loaded
 
 
 @pytest.mark.long
-def test_pictures_of_every_kind_of_page_are_kept_to_look_at(watch: Watch, small: Site, tmp_path: Path) -> None:
+def test_screenshots_of_every_kind_of_page_are_kept(watch: Watch, small: Site, tmp_path: Path) -> None:
     folder = Path(os.environ.get("SYNC_TEST_PICTURES", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
     sizes: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Cards in a real browser: their number on a screen, rows without holes, the price that is filtered by, marks, words."""
+"""Cards in a real browser: their number per screen, complete rows, the shown price, marks, languages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch":
 
 
 def built(site: Site, catalog: list[dict[str, Any]]) -> str:
-    """Build the site of these templates without media; return its address."""
+    """Build the site of these templates without media; return its URL."""
     without = [{**each, "Cover": None, "PreviewVideo": None} for each in catalog]
     return site.after(without, stale_after=10.0**10).folder.as_uri()
 
@@ -38,7 +38,7 @@ def places(page: Page) -> list[dict[str, float]]:
 
 
 def rows(page: Page) -> list[list[dict[str, float]]]:
-    """Group the cards by the height at which they begin."""
+    """Group the cards by their vertical position."""
     found: dict[float, list[dict[str, float]]] = {}
     for place in places(page):
         found.setdefault(place["top"], []).append(place)
@@ -52,7 +52,7 @@ CATALOGS = {"sample": make_catalog(60)} | {
 
 
 @pytest.mark.parametrize("kind", [pytest.param("sample", marks=pytest.mark.ci_slice), "16:9", "21:9", "9:16", "1:1"])
-def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_full(kind: str, site: Site, watch: Watch) -> None:
+def test_the_first_screen_has_eight_whole_cards_and_every_row_is_complete(kind: str, site: Site, watch: Watch) -> None:
     page = watch(built(site, CATALOGS[kind]), viewport={"width": 1400, "height": 1000}).open()
     assert len([place for place in places(page) if place["bottom"] <= 1000]) >= 8
     inner = page.locator("#grid").evaluate("grid => grid.getBoundingClientRect().right")
@@ -60,7 +60,7 @@ def test_at_least_eight_whole_cards_are_on_the_first_screen_and_every_row_is_ful
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_on_a_phone_nothing_is_cut_and_no_row_has_a_hole(width: int, site: Site, watch: Watch) -> None:
+def test_on_a_phone_no_card_is_cut_and_every_row_is_complete(width: int, site: Site, watch: Watch) -> None:
     ratios = ["9:16", "16:9", "16:9", "9:16", "16:9", "16:9", "16:9", "9:16", "1:1", "1:1", "16:9", "9:16", "9:16", "9:16"]
     mixed = [record(f"{n}", CoverAspectRatio=ratios[n % 14], ReleaseOnlineTime=10**9 - n) for n in range(56)]
     here = watch(built(site, mixed), **{**PHONE, "viewport": {"width": width, "height": 844}})
@@ -81,7 +81,7 @@ def test_on_a_phone_nothing_is_cut_and_no_row_has_a_hole(width: int, site: Site,
     assert page.evaluate("() => document.documentElement.scrollWidth") == width
 
 
-def test_a_card_shows_the_price_that_is_filtered_or_sorted_by(base: str, watch: Watch) -> None:
+def test_a_card_shows_the_price_of_the_filter_or_order(base: str, watch: Watch) -> None:
     page = watch(base).open()
 
     def prices() -> dict[str, str]:
@@ -104,7 +104,7 @@ def test_a_card_shows_the_price_that_is_filtered_or_sorted_by(base: str, watch: 
     assert len(prices()) == 4
 
 
-def test_a_template_is_new_for_fourteen_days_also_in_pages_that_are_not_built_again(watch: Watch, small: Site) -> None:
+def test_a_template_is_new_for_fourteen_days_in_a_page_that_is_not_built_again(watch: Watch, small: Site) -> None:
     added = WEEKS[1]
     for age, seen in ((timedelta(hours=1), 1), (timedelta(days=13, hours=23), 1), (timedelta(days=14, hours=1), 0)):
         here = watch(small.folder.as_uri())
@@ -112,11 +112,11 @@ def test_a_template_is_new_for_fourteen_days_also_in_pages_that_are_not_built_ag
         page = here.open()
         assert page.locator("article[data-template-id='5'] .mark.new").count() == seen
         assert page.locator(".mark.new").count() == seen
-        chosen(page, sort="name")  # cards that the script makes
+        chosen(page, sort="name")  # cards that the script creates
         assert page.locator(".mark.new").count() == seen
 
 
-def test_a_tag_of_a_card_filters_by_it_beside_the_other_filters(base: str, watch: Watch) -> None:
+def test_the_tag_of_a_card_is_added_to_the_filters(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open("index.html#max_price=200")
     page.locator("article[data-template-id='1'] .tags a").click()
@@ -124,7 +124,7 @@ def test_a_tag_of_a_card_filters_by_it_beside_the_other_filters(base: str, watch
     assert page.evaluate("() => location.hash") == "#max_price=200&tag=Pets"
 
 
-def test_every_change_has_its_cover_also_after_a_filter(watch: Watch, small: Site) -> None:
+def test_every_change_has_its_cover_before_and_after_a_filter(watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri()).open("changes.html")
     for kind in ("", "removed", ""):
         chosen(page, kind=kind)
@@ -136,7 +136,7 @@ def test_every_change_has_its_cover_also_after_a_filter(watch: Watch, small: Sit
         page.wait_for_function(f"() => ({loaded})([...document.querySelectorAll('#feed .thumb img')]) === {events}")
 
 
-def test_fields_and_values_are_worded_in_the_language_of_the_page(site: Site, watch: Watch) -> None:
+def test_fields_and_values_are_in_the_language_of_the_page(site: Site, watch: Watch) -> None:
     kinds = ("BEGIN_FRAME", 10), ("BEGIN_END_FRAME", 11)
     prices = ([{"Resolution": "480p", "Credit": credit}] for _, credit in kinds)
     site.after(*([bare("1", TemplateType=kind, ConsumeItems=next(prices))] for kind, _ in kinds))

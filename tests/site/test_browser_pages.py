@@ -1,4 +1,4 @@
-"""Each kind of page as its readers meet it: by keyboard, on paper, in Chinese, with pictures that never come, as it ages."""
+"""Each kind of page: keyboard, print, Chinese, missing images, age."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 JUMPS = """() => new Promise(done => {
-  const told = [];
-  const hear = seen => told.push(...seen.getEntries().map(each => each.value));
+told.push( =>   const shifts = [];
+  const observe = seen => shifts.push( => told.push(...seen.getEntries().map(each => each.value));
   new PerformanceObserver(hear).observe({ type: 'layout-shift', buffered: true });
-  requestAnimationFrame(() => setTimeout(() => done(told.reduce((sum, each) => sum + each, 0)), 100));
+  requestAnimationFrame(() => setTimeout(() => done(shifts.reduce((sum, each) => sum + each, 0)), 100));
 })"""
 REACHABLE = """() => [...document.querySelectorAll(
     'a[href], button, input, select, summary, video[controls], [tabindex="0"]')]
@@ -51,8 +51,8 @@ ENGLISH = """() => {
   }
   for (const each of document.querySelectorAll('[aria-label], [placeholder], [title]')) {
     if (!each.checkVisibility() || each.matches('p')) continue;
-    const said = each.getAttribute('aria-label') ?? each.placeholder;
-    if (!/[\\u4e00-\\u9fff]/.test(said)) found.push(said);
+    const text = each.getAttribute('aria-label') ?? each.placeholder;
+    if (!/[\\u4e00-\\u9fff]/.test(text)) found.push(text);
   }
   return found;
 }"""
@@ -60,24 +60,24 @@ ENGLISH = """() => {
 
 @pytest.fixture
 def many(site: Site) -> Site:
-    """A site of 200 templates whose covers are the vendor's."""
+    """A site of 200 templates whose covers are on another host."""
     catalog = [record(f"{n}", Cover=f"https://media.example/{n}.png", PreviewVideo=None) for n in range(200)]
     return site.after(catalog, stale_after=10.0**10)
 
 
 @pytest.fixture
 def http(many: Site) -> Iterator[str]:
-    """The site behind a web server."""
+    """The URL of the site on a web server."""
     with served(many.folder) as base:
         yield base
 
 
 def storage(page: Page, *lost: str) -> list[str]:
-    """Stand in for the vendor's storage: it gives every picture but those that are lost, and notes what it was asked."""
-    asked: list[str] = []
+    """Serve the covers of the other host except the lost ones; return the list of requests, which grows."""
+    requests: list[str] = []
 
     def give(route: Route) -> None:
-        asked.append(route.request.url)
+        requests.append(route.request.url)
         assert "referer" not in route.request.headers
         if any(route.request.url.endswith(name) for name in lost):
             route.abort()
@@ -85,16 +85,16 @@ def storage(page: Page, *lost: str) -> list[str]:
             route.fulfill(body=PIXEL, content_type="image/png")
 
     page.route("https://media.example/**", give)
-    return asked
+    return requests
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_everything_is_reached_by_tab_with_a_ring_around_it_and_nothing_over_it(path: str, watch: Watch, small: Site) -> None:
+def test_tab_reaches_every_control_with_a_visible_focus(path: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri()).open(path)
     reachable = page.evaluate(REACHABLE)
     assert len(reachable) > 8
 
-    for _ in range(len(reachable) + 20):  # a video has stops within
+    for _ in range(len(reachable) + 20):  # a video has several tab stops
         page.keyboard.press("Tab")
         focused = page.evaluate(FOCUSED)
         if focused is None:
@@ -104,7 +104,7 @@ def test_everything_is_reached_by_tab_with_a_ring_around_it_and_nothing_over_it(
     assert page.locator("[data-seen=no]").evaluate_all("all => all.map(each => each.outerHTML.slice(0, 120))") == []
 
 
-def test_filters_language_and_theme_are_worked_by_keys(watch: Watch, small: Site) -> None:
+def test_filters_language_and_theme_can_be_changed_with_keys(watch: Watch, small: Site) -> None:
     here = watch(small.folder.as_uri(), viewport={"width": 375, "height": 812})
     page = here.open()
     assert not page.locator("[name=tag]").is_visible()
@@ -126,14 +126,14 @@ def test_filters_language_and_theme_are_worked_by_keys(watch: Watch, small: Site
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_in_chinese_nothing_of_ours_is_english(path: str, watch: Watch, small: Site) -> None:
+def test_a_chinese_page_has_no_english_text_of_the_program(path: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), locale="zh-CN").open(path)
     assert [text.strip() for text in page.evaluate(ENGLISH) if not text.endswith("UTC")] == []
     first = page.locator("select").evaluate_all("all => all.map(each => each.options[0].text)")
     assert set(first) <= {"全部", "最新"}
 
 
-def test_cards_that_a_filter_made_speak_the_language_that_is_chosen_later(watch: Watch, small: Site) -> None:
+def test_cards_created_by_a_filter_change_their_language(watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri()).open("index.html#search=kitty")
     assert page.locator("article .price").inner_text() == "166.5 – 355.2 credits"
     page.locator("#language").click()
@@ -142,8 +142,8 @@ def test_cards_that_a_filter_made_speak_the_language_that_is_chosen_later(watch:
     assert page.locator("article .play").get_attribute("aria-label") == "预览 猫咪变身特效"
 
 
-def test_on_paper_there_is_what_can_be_read_and_nothing_to_press_in_the_dark_too(watch: Watch, small: Site) -> None:
-    here = watch(small.folder.as_uri(), color_scheme="dark", viewport={"width": 718, "height": 1000})  # A4 within its margins
+def test_a_printed_page_has_dark_text_on_white_and_no_controls(watch: Watch, small: Site) -> None:
+    here = watch(small.folder.as_uri(), color_scheme="dark", viewport={"width": 718, "height": 1000})  # A4 without margins
     for path, read in zip(PAGES, (".price b", ".event .what", "#request", ".gone"), strict=True):
         page = here.open(path)
         page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
@@ -156,24 +156,24 @@ def test_on_paper_there_is_what_can_be_read_and_nothing_to_press_in_the_dark_too
         assert page.locator(".cover img").first.is_visible() or "changes" in path
         assert page.pdf(format="A4").startswith(b"%PDF")
         for card in page.locator("article[data-template-id]").all():
-            assert (card.bounding_box() or {"height": 0})["height"] < 400  # two rows on a sheet, at least
+            assert (card.bounding_box() or {"height": 0})["height"] < 400  # at least two rows per sheet
 
 
-def test_covers_are_asked_for_as_they_come_into_sight_and_not_told_by_whom(watch: Watch, many: Site, http: str) -> None:
+def test_covers_are_requested_when_they_become_visible_and_without_a_referrer(watch: Watch, many: Site, http: str) -> None:
     here = watch(http, viewport={"width": 1280, "height": 800})
-    asked = storage(here.page)
+    requests = storage(here.page)
     page = here.open()
     page.wait_for_load_state("networkidle")
-    assert 0 < len(asked) < 60  # of those that are on the page; 200 in all
+    assert 0 < len(requests) < 60  # of the 60 on the page; there are 200 in all
 
     assert page.locator("article").count() == 200
     page.evaluate("() => scrollTo(0, document.body.scrollHeight / 2)")
     page.wait_for_load_state("networkidle")
-    assert len(set(asked)) < 200
-    assert set(here.elsewhere) == set(asked)
+    assert len(set(requests)) < 200
+    assert set(here.external_requests) == set(requests)
 
 
-def test_all_that_passes_the_filters_is_in_the_page_without_scrolling(watch: Watch, site: Site) -> None:
+def test_all_matching_cards_are_in_the_page_without_scrolling(watch: Watch, site: Site) -> None:
     tags = ({"Tags": ["热门"], "Tags_en": ["Trending"]}, {"Tags": ["冬"], "Tags_en": ["Winter"]})
     site.after([bare(f"{n}", **tags[n % 3 == 0]) for n in range(200)])
     page = watch(site.folder.as_uri(), offline=True).open()
@@ -184,13 +184,13 @@ def test_all_that_passes_the_filters_is_in_the_page_without_scrolling(watch: Wat
 
 @pytest.mark.parametrize("width", [1280, 375])
 @pytest.mark.parametrize("path", PAGES)
-def test_nothing_jumps_while_a_page_and_its_pictures_come(path: str, width: int, watch: Watch, small: Site) -> None:
+def test_the_layout_does_not_shift_while_a_page_and_its_images_load(path: str, width: int, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), viewport={"width": width, "height": 800}).open(path)
     page.wait_for_load_state("networkidle")
-    assert page.evaluate(JUMPS) < 0.1  # what web.dev calls good; a line's height that comes late is 0.03
+    assert page.evaluate(JUMPS) < 0.1  # "good" by web.dev; a late line of text causes 0.03
 
 
-def test_a_cover_that_does_not_come_leaves_a_tile_with_the_first_letter(watch: Watch, many: Site) -> None:
+def test_a_missing_cover_is_replaced_by_the_first_letter(watch: Watch, many: Site) -> None:
     here = watch(many.folder.as_uri())
     storage(here.page, "/7.png")
     page = here.open("index.html#search=7.png")
@@ -206,7 +206,7 @@ def test_a_cover_that_does_not_come_leaves_a_tile_with_the_first_letter(watch: W
     here.problems.clear()
 
 
-def test_a_page_that_stays_open_says_when_it_has_grown_old(site: Site, watch: Watch) -> None:
+def test_an_open_page_shows_that_it_may_be_out_of_date(site: Site, watch: Watch) -> None:
     here = watch(site.after([bare("1")]).folder.as_uri())
     here.page.clock.install(time=WEEKS[0] + timedelta(minutes=30))
     page = here.open()
@@ -215,7 +215,7 @@ def test_a_page_that_stays_open_says_when_it_has_grown_old(site: Site, watch: Wa
     assert "75 minutes ago · this page may be out of date" in page.locator("#freshness.old").inner_text()
 
 
-def test_what_waits_for_a_person_is_told_on_every_page_and_found_by_axe_to_be_well_told(site: Site, watch: Watch) -> None:
+def test_every_page_shows_held_removals_and_rejected_records_without_a_violation_of_axe(site: Site, watch: Watch) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
     site.after(*HELD, max_removed=Decimal("0.1"), stale_after=10.0**10)
@@ -225,17 +225,17 @@ def test_what_waits_for_a_person_is_told_on_every_page_and_found_by_axe_to_be_we
         assert "15 removals held · 1 record rejected" in page.locator("#freshness").inner_text()
         found = Axe().run(page, options={"preload": False}).response["violations"]
         assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
-    here.problems.clear()  # covers that cannot be had
+    here.problems.clear()  # covers that cannot be loaded
 
 
-def test_an_empty_gallery_says_so(site: Site, watch: Watch) -> None:
+def test_an_empty_gallery_shows_that_it_was_never_synchronised(site: Site, watch: Watch) -> None:
     site.build()
     here = watch(site.folder.as_uri())
     assert "Never synchronised" in here.open().locator("#freshness.old").inner_text()
     assert here.open("changes.html").locator(".note").first.inner_text() == "Nothing has changed yet."
 
 
-def test_the_feed_is_filtered_by_kind_and_field_together_and_the_view_can_be_sent(base: str, watch: Watch) -> None:
+def test_the_feed_can_be_filtered_by_kind_and_field_and_the_view_is_in_the_url(base: str, watch: Watch) -> None:
     page = watch(base).open("changes.html")
     events = page.locator(".event")
 
@@ -265,7 +265,7 @@ def test_the_feed_is_filtered_by_kind_and_field_together_and_the_view_can_be_sen
 
 
 @pytest.mark.parametrize("name", ["request", "sql", "cli"])
-def test_each_line_is_copied_by_its_button_or_selected_where_copying_is_refused(name: str, watch: Watch, small: Site) -> None:
+def test_a_button_copies_a_line_or_selects_it_if_copying_is_not_permitted(name: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), permissions=["clipboard-read", "clipboard-write"]).open("templates/104909826.html")
     page.locator(f"[data-copies={name}]").click()
     page.locator(f"[data-copies={name}]", has_text="Copied").wait_for()
@@ -276,7 +276,7 @@ def test_each_line_is_copied_by_its_button_or_selected_where_copying_is_refused(
     assert page.evaluate("() => getSelection().toString().trim()") == page.locator(f"#{name}").inner_text().strip()
 
 
-def test_on_a_phone_a_tap_on_the_button_plays_and_a_tap_on_the_cover_opens_the_page(watch: Watch, small: Site) -> None:
+def test_on_a_phone_the_button_plays_the_preview_and_the_cover_opens_the_page(watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), viewport={"width": 320, "height": 640}, has_touch=True, is_mobile=True).open()
     button = page.locator("article[data-template-id='1'] .play")
     assert button.evaluate("button => getComputedStyle(button).opacity") == "1"

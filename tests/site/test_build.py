@@ -1,4 +1,4 @@
-"""What a build writes, and that it writes nothing else."""
+"""The files that a build writes, and those that it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ def site(site: Site) -> Site:
 
 
 @pytest.mark.long
-def test_every_engine_gives_the_same_bytes(database: Database, site: Site, tmp_path: Path) -> None:
+def test_a_site_has_the_same_bytes_on_every_engine(database: Database, site: Site, tmp_path: Path) -> None:
     here = Site(tmp_path / "here", database.engine).after(FIRST, THEN)
     files = {name: (here.folder / name).read_bytes() for name in here.times() if not name.startswith(".")}
     assert {name for name in files if not name.startswith("assets/")} == {
         "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml", "schemas.json",
         *(f"templates/{template_id}.html" for template_id in ("1", "2", "104909826", "4", "5")),
     }  # fmt: skip
-    site.build()  # SQLite's, of the same history
+    site.build()  # of the SQLite database with the same history
     assert {name: (site.folder / name).read_bytes() for name in files} == files
 
 
-def test_nothing_new_writes_nothing_and_a_run_that_found_nothing_writes_one_file(site: Site) -> None:
+def test_a_build_without_changes_writes_nothing_and_after_a_run_one_file(site: Site) -> None:
     assert site.build().written > 5
     before = site.times()
     assert site.build().written == 0
-    assert site.times().items() >= {name: when for name, when in before.items() if name != ".lock"}.items()
+    assert site.times().items() >= {name: time for name, time in before.items() if name != ".lock"}.items()
     run_with(THEN, site.engine, clock=ticking(WEEKS[2]))
     assert site.build().written == 1
     after = site.times()
@@ -67,7 +67,7 @@ def test_nothing_new_writes_nothing_and_a_run_that_found_nothing_writes_one_file
     assert '"last_success_at":"2026-01-15T' in site.text("freshness.js")
 
 
-def test_one_changed_template_writes_its_page_and_what_lists_it(site: Site) -> None:
+def test_a_changed_template_rewrites_its_page_and_the_pages_that_list_it(site: Site) -> None:
     site.build()
     before = site.times()
 
@@ -80,21 +80,21 @@ def test_one_changed_template_writes_its_page_and_what_lists_it(site: Site) -> N
         "templates/5.html", "index.html", "changes.html", "catalog.json", "changes.json", "freshness.js", "feed.xml",
     }  # fmt: skip
     data = sorted(name for name in after if name.startswith(("assets/catalog-", "assets/changes-")) and name not in before)
-    assert len(data) == 2  # beside the old ones, which an open page still asks for
+    assert len(data) == 2  # besides the old files, which an open page still requests
 
     run_with([{**THEN[0], "Title_en": "Once more"}, *THEN[1:]], site.engine, clock=ticking(WEEKS[2] + timedelta(days=1)))
     site.build()
     assert sum(name.startswith("assets/catalog-") for name in site.times()) == 2
 
 
-def test_a_page_that_was_deleted_is_written_again(site: Site) -> None:
+def test_a_deleted_page_is_written_again(site: Site) -> None:
     site.build()
     (site.folder / "templates" / "1.html").unlink()
     assert site.build().written == 1
     assert "Kitty Café" in site.text("templates/1.html")
 
 
-def test_the_machine_faces_are_what_the_commands_print(site: Site, sqlite: Database, tmp_path: Path) -> None:
+def test_the_data_files_equal_the_output_of_the_commands(site: Site, sqlite: Database, tmp_path: Path) -> None:
     site.build(site_url="https://gallery.example/x/")
 
     def printed(command: str) -> str:
@@ -105,12 +105,12 @@ def test_the_machine_faces_are_what_the_commands_print(site: Site, sqlite: Datab
         assert written == json.loads(printed(command))
         check(f"site-{name}", written)
     assert json.loads(site.text("schemas.json")) == json.loads(printed("schema --all"))
-    itself = '  <link rel="self" href="https://gallery.example/x/feed.xml" />\n'
-    assert itself in site.text("feed.xml")
-    assert site.text("feed.xml").replace(itself, "").strip() == printed("export --format atom").strip()
+    self_link = '  <link rel="self" href="https://gallery.example/x/feed.xml" />\n'
+    assert self_link in site.text("feed.xml")
+    assert site.text("feed.xml").replace(self_link, "").strip() == printed("export --format atom").strip()
 
 
-def test_with_an_address_there_is_a_sitemap_of_every_page_and_without_none(site: Site) -> None:
+def test_a_sitemap_of_every_page_is_written_only_with_a_site_url(site: Site) -> None:
     site.build(site_url="https://gallery.example/x/")
     places = ET.fromstring(site.text("sitemap.xml")).iter("{http://www.sitemaps.org/schemas/sitemap/0.9}loc")  # noqa: S314 - our own
     pages = {f"https://gallery.example/x/{page.relative_to(site.folder)}" for page in site.folder.rglob("*.html")}
@@ -121,7 +121,7 @@ def test_with_an_address_there_is_a_sitemap_of_every_page_and_without_none(site:
     assert "canonical" not in site.text("index.html")
 
 
-def test_every_page_has_the_policy_before_anything_that_it_governs(site: Site) -> None:
+def test_every_page_has_the_security_policy_before_its_scripts_and_styles(site: Site) -> None:
     site.build()
 
     for page in site.folder.rglob("*.html"):
@@ -156,7 +156,7 @@ def test_new_and_cheaper_templates_are_marked_and_those_of_the_first_run_are_not
     assert '<span class="mark down">-10 %</span>' in shown["104909826"]
 
 
-def test_a_template_may_be_new_and_dearer_at_once_and_the_smallest_move_is_one(site: Site) -> None:
+def test_a_template_can_be_marked_new_and_dearer_and_the_smallest_move_is_1_percent(site: Site) -> None:
     dearer = {**THEN[0], "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
     run_with([dearer, *THEN[1:]], site.engine, clock=ticking(WEEKS[1] + timedelta(days=1)))
     shown = cards(site)["5"]
@@ -164,7 +164,7 @@ def test_a_template_may_be_new_and_dearer_at_once_and_the_smallest_move_is_one(s
     assert '<span class="mark up">+1 %</span>' in shown
 
 
-def test_the_first_fill_is_not_new_also_if_it_took_two_runs_after_a_refresh(sqlite: Database, tmp_path: Path) -> None:
+def test_templates_of_an_incomplete_first_run_are_not_new(sqlite: Database, tmp_path: Path) -> None:
     site, store = Site(tmp_path / "site", sqlite.engine), Store(sqlite.engine)
 
     def new() -> set[str]:
@@ -186,23 +186,23 @@ def test_the_first_fill_is_not_new_also_if_it_took_two_runs_after_a_refresh(sqli
     assert new() == {"5"}
 
 
-def test_an_empty_database_gives_an_empty_gallery(sqlite: Database, tmp_path: Path) -> None:
+def test_the_gallery_of_an_empty_database_is_empty(sqlite: Database, tmp_path: Path) -> None:
     here = Site(tmp_path / "site", sqlite.engine)
     assert here.build().templates == 0
     assert '"last_success_at":null' in here.text("freshness.js")
     assert json.loads(here.text("catalog.json")) == []
 
 
-def test_a_folder_with_other_files_is_refused_and_left_alone(site: Site) -> None:
+def test_a_folder_with_other_files_is_refused_and_not_changed(site: Site) -> None:
     site.folder.mkdir()
-    (site.folder / "index.html").write_text("mine")
+    (site.folder / "index.html").write_text("other")
     with pytest.raises(UsageError, match=r"'index\.html'"):
         site.build()
     assert [file.name for file in site.folder.iterdir()] == ["index.html"]
-    assert site.text("index.html") == "mine"
+    assert site.text("index.html") == "other"
 
 
-def test_a_folder_with_lost_found_or_hidden_files_only_is_empty(site: Site) -> None:
+def test_a_folder_with_only_lost_found_or_hidden_files_counts_as_empty(site: Site) -> None:
     (site.folder / "lost+found").mkdir(parents=True)
     (site.folder / ".gitkeep").touch()
     assert site.build().written > 5
@@ -232,25 +232,25 @@ def test_a_terminal_shows_the_progress_of_a_long_build_and_erases_it(site: Site,
     assert terminal.getvalue() == "\r\x1b[Kgallery: page 0 of 5\r\r\x1b[K\r"
 
 
-def test_two_builds_at_once_are_one_too_many(site: Site) -> None:
+def test_a_concurrent_build_is_refused(site: Site) -> None:
     with open_folder(site.folder), pytest.raises(SiteBusy):
         site.build()
 
 
-def test_a_build_that_fails_in_the_middle_leaves_the_old_site_and_the_next_one_mends_it(site: Site) -> None:
+def test_a_failed_build_keeps_the_old_site_and_the_next_build_completes_it(site: Site) -> None:
     site.build()
     before = site.times()
     run_with([*THEN, record("6")], site.engine, clock=ticking(WEEKS[2]))
     blocked = site.folder / "templates" / "6.html"
     blocked.mkdir()
-    (blocked / "in the way").touch()
+    (blocked / "blocking file").touch()
 
     with pytest.raises(SiteError):
         site.build()
 
     after = site.times()
     assert all(after[name] == before[name] for name in ("index.html", "changes.html", MANIFEST))
-    (blocked / "in the way").unlink()
+    (blocked / "blocking file").unlink()
     blocked.rmdir()
     site.build()
     assert 'data-template-id="6"' in site.text("index.html")
@@ -268,57 +268,57 @@ MANIFESTS = ["{", "", "null", "5", "[" * 9000, "{}", *(f'{{"format": 1, {odd}}}'
 @pytest.mark.parametrize(
     "written", [pytest.param(each, marks=[pytest.mark.ci_slice] if place % 5 else []) for place, each in enumerate(MANIFESTS)]
 )
-def test_a_manifest_that_was_not_written_here_is_not_believed_and_everything_is_made_anew(site: Site, written: str) -> None:
+def test_an_invalid_manifest_is_ignored_and_all_files_are_written_again(site: Site, written: str) -> None:
     first = site.build()
-    (victim := site.folder.parent / "victim").write_text("precious")
+    (outside := site.folder.parent / "victim").write_text("precious")
     (site.folder / MANIFEST).write_text(written)
     assert site.build().written == first.written
     assert site.build().written == 0
-    assert victim.read_text() == "precious"
+    assert outside.read_text() == "precious"
 
 
-def test_a_link_or_a_pipe_in_the_place_of_a_sites_own_file_is_neither_followed_nor_waited_for(site: Site) -> None:
+def test_a_link_or_pipe_in_place_of_a_file_of_the_site_is_neither_followed_nor_opened(site: Site) -> None:
     first = site.build()
-    (victim := site.folder.parent / "victim").write_text("precious")
+    (outside := site.folder.parent / "victim").write_text("precious")
     lock, manifest, staging = (site.folder / name for name in (".lock", MANIFEST, ".staging"))
     manifest.unlink()
     os.mkfifo(manifest)
-    (elsewhere := site.folder.parent / "elsewhere").mkdir()
-    staging.symlink_to(elsewhere)
+    (other_folder := site.folder.parent / "elsewhere").mkdir()
+    staging.symlink_to(other_folder)
     assert site.build().written == first.written
-    assert [*elsewhere.iterdir()] == []
+    assert [*other_folder.iterdir()] == []
     lock.unlink()
-    lock.symlink_to(victim)
+    lock.symlink_to(outside)
     with pytest.raises(SiteError):
         site.build()
     lock.unlink()
     os.mkfifo(lock)
     with pytest.raises(SiteError):
         site.build()
-    assert victim.read_text() == "precious"
+    assert outside.read_text() == "precious"
 
 
-def test_the_command_says_what_it_did_and_refuses_an_address_that_is_none(site: Site, sqlite: Database, tmp_path: Path) -> None:
-    first, second, wrong = (
+def test_the_command_reports_its_result_and_refuses_an_invalid_base_url(site: Site, sqlite: Database, tmp_path: Path) -> None:
+    first, second, refused = (
         template_sync("site", "out", *flags, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
         for flags in (["--json"], [], ["--base-url", "javascript:alert(1)"])
     )
     assert (first.code, json.loads(first.out)["templates"]) == (0, 4)
     assert (second.code, second.out) == (0, "out/index.html: 4 templates, nothing new\n")
-    assert (wrong.code, wrong.out) == (2, "")
-    assert wrong.err.startswith("error: --base-url: expected")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.startswith("error: --base-url: expected")
 
 
-def test_the_gallery_of_the_sample_catalog_has_the_sandboxs_files_without_a_network(tmp_path: Path) -> None:
-    said = template_sync("demo", "--templates", "4", "--site", "gallery", folder=tmp_path)
-    assert said.code == 0, said.err
+def test_the_gallery_of_the_demo_contains_the_files_of_the_sandbox(tmp_path: Path) -> None:
+    result = template_sync("demo", "--templates", "4", "--site", "gallery", folder=tmp_path)
+    assert result.code == 0, result.err
     kinds = sorted(file.suffix for file in (tmp_path / "gallery" / "media").iterdir())
     assert set(kinds) == {".webp", ".mp4"}
     again = template_sync("site", "gallery", folder=tmp_path)
     assert again.out.endswith("nothing new\n")
 
 
-def test_a_catalog_that_a_run_had_from_the_sandbox_has_its_pictures_too(tmp_path: Path) -> None:
+def test_the_gallery_of_a_catalog_of_the_sandbox_contains_its_files(tmp_path: Path) -> None:
     with Sandbox(make_catalog(3)) as sandbox:
         assert template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox)).code == 0
     built = json.loads(template_sync("site", "gallery", "--json", folder=tmp_path).out)

@@ -1,4 +1,4 @@
-"""What a stranger's words become before a page shows them."""
+"""Escaping and formatting of values of the catalog for a page."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from sync.text import escape_bidi
         "file:///etc/passwd", "", None,
     ],
 )  # fmt: skip
-def test_an_address_that_is_not_plain_https_is_not_asked(url: str | None) -> None:
+def test_a_url_that_is_not_plain_https_is_not_used(url: str | None) -> None:
     assert safe_url(url) is None
 
 
 @pytest.mark.parametrize("url", ["https://a.example/x.png?sig=1&b=%20#f", "https://a.example:8443/猫.png"])
-def test_a_plain_https_address_is_left_as_it_is(url: str) -> None:
+def test_a_plain_https_url_is_used_unchanged(url: str) -> None:
     assert safe_url(url) == url
 
 
-def test_an_id_that_is_no_plain_name_has_its_page_under_a_hash() -> None:
+def test_the_page_of_an_id_that_is_not_a_plain_name_is_named_by_a_hash() -> None:
     assert page_name("104909826") == "104909826.html"
     strange = ["../../etc/passwd", "a/b", "", ".", "..", "-x", "猫", "a" * 101, "CON ", "a\n", "~x"]
     names = {page_name(each) for each in strange}
@@ -44,22 +44,22 @@ def test_an_id_that_is_no_plain_name_has_its_page_under_a_hash() -> None:
     ("ratio", "shown"), [("9:16", "9:16"), ("16:9", "16:9"), ("1:1", "1:1"), ("10:16", "2:3"), ("0:1", "9:16"), ("x", "9:16"),
                          ("1e999:1", "9:16"), (None, "9:16"), ("nan:1", "9:16"), ("-1:1", "9:16")]
 )  # fmt: skip
-def test_a_cover_is_shown_in_the_nearest_ratio(ratio: str | None, shown: str) -> None:
+def test_a_cover_has_the_nearest_supported_ratio(ratio: str | None, shown: str) -> None:
     assert RATIOS[ratio_class(ratio)] == shown
 
 
-def test_a_price_is_a_range_or_one_number_or_none() -> None:
+def test_prices_are_shown_as_a_range_one_number_or_nothing() -> None:
     assert price_range([355.2, 166.5]) == "166.5 \u2013 355.2"
     assert price_range([99]) == "99"
     assert price_range([]) is None
 
 
-def test_what_turns_the_direction_of_writing_is_shown_and_what_joins_emoji_is_kept() -> None:
+def test_bidi_controls_are_escaped_and_emoji_joiners_are_kept() -> None:
     assert escape_bidi("a\u202eb\u2028\x1b[31m") == "a\\u202eb\\u2028\\u001b[31m"
     assert escape_bidi("👩\u200d🚀 猫") == "👩\u200d🚀 猫"
 
 
-def test_data_in_a_script_cannot_end_it_wherever_it_is_pasted() -> None:
+def test_data_in_a_script_element_cannot_end_the_element() -> None:
     written = script("x", "</script><!--&\u2028\u2029")
     assert written == 'window.x = "\\u003c/script\\u003e\\u003c!--\\u0026\\u2028\\u2029";\n'
 
@@ -82,7 +82,7 @@ def test_data_in_a_script_cannot_end_it_wherever_it_is_pasted() -> None:
         ({"field": "extra.Mood", "old": "\u202ea", "new": "b"}, ("extra.Mood", "extra.Mood", "\\u202ea → b", "\\u202ea → b")),
     ],
 )  # fmt: skip
-def test_a_change_is_worded_for_people_in_both_languages(changed: dict[str, Any], shown: tuple[str, ...]) -> None:
+def test_a_change_is_described_in_both_languages(changed: dict[str, Any], shown: tuple[str, ...]) -> None:
     assert (*words.field(changed["field"]), *words.change(changed)) == shown
 
 
@@ -102,7 +102,7 @@ of-a-later-version:x: of-a-later-version, of-a-later-version
 """
 
 
-def test_every_field_every_known_word_and_every_reason_has_words_in_both_languages() -> None:
+def test_every_field_known_value_and_reason_has_a_text_in_both_languages() -> None:
     shown = {}
     for line in WORDS.replace(" | ", "\n").strip().splitlines():
         name, _, both = line.rpartition(": ")

@@ -1,4 +1,4 @@
-"""Copies of covers: whom they are asked of, what is kept, and when they are asked for again."""
+"""Copies of covers: permitted addresses, accepted images, and when a cover is requested again."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ SVG = b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"
      "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808", "fec0::1", "::127.0.0.1", "192.0.0.192", "192.0.0.9",
      "fd00:ec2::254", "100.100.100.200", "2001:0:7f00:1:0:0:80ff:fffe"],
 )  # fmt: skip
-def test_an_address_that_is_not_of_the_public_internet_is_not_asked(address: str) -> None:
+def test_an_address_that_is_not_public_is_not_permitted(address: str) -> None:
     assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
-def test_a_public_address_is(address: str) -> None:
+def test_a_public_address_is_permitted(address: str) -> None:
     assert is_public(address)
 
 
@@ -46,12 +46,12 @@ def test_a_public_address_is(address: str) -> None:
     [(PNG, "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"GIF89a", "gif"), (b"RIFF\0\0\0\0WEBPVP8 ", "webp"),
      (b"\0\0\0\x20ftypavif", "avif")],
 )  # fmt: skip
-def test_a_picture_is_known_by_its_first_bytes(content: bytes, kind: str) -> None:
+def test_the_format_of_an_image_is_detected_by_its_first_bytes(content: bytes, kind: str) -> None:
     assert kind_of(content) == kind
 
 
 @pytest.mark.parametrize("content", [SVG, b"<html>", b"", b"\x89PN", PNG + bytes(MAX_BYTES)])
-def test_what_is_no_picture_or_too_large_is_not_kept(content: bytes) -> None:
+def test_content_that_is_not_an_image_or_too_large_is_not_kept(content: bytes) -> None:
     with pytest.raises(CoverUnavailable):
         kind_of(content)
 
@@ -63,14 +63,14 @@ def fetching(reply: Reply, **options: Any) -> Iterator[tuple[Callable[[], bytes]
         yield lambda: fetch.ask(f"{server.url}/cover.png"), server
 
 
-def test_a_cover_is_asked_for_without_the_key_and_its_bytes_are_given() -> None:
+def test_a_cover_is_requested_without_the_key() -> None:
     with fetching(Reply(PNG)) as (ask, server):
         assert ask() == PNG
     (request,) = server.requests
     assert [name for name in ("x-api-key", "cookie", "referer") if name in request.headers] == []
 
 
-def test_a_private_address_is_left_before_anything_is_sent() -> None:
+def test_a_private_address_gets_no_request() -> None:
     with fetching(Reply(PNG), allowed=is_public) as (ask, server), pytest.raises(CoverUnavailable, match="not a public one"):
         ask()
     assert server.requests == []
@@ -81,13 +81,13 @@ def test_a_private_address_is_left_before_anything_is_sent() -> None:
     [(Reply(b"", status=302, headers=(("Location", "http://127.0.0.1:1/"),)), "the answer was 302"),
      (Reply(b"", status=404), "404")],
 )  # fmt: skip
-def test_a_redirect_is_not_followed_and_an_error_is_no_cover(reply: Reply, why: str) -> None:
+def test_a_redirect_is_not_followed_and_an_error_page_is_not_a_cover(reply: Reply, why: str) -> None:
     with fetching(reply) as (ask, server), pytest.raises(CoverUnavailable, match=why):
         ask()
     assert len(server.requests) == 1
 
 
-def test_plain_http_is_not_even_tried() -> None:
+def test_a_cover_over_plain_http_is_not_requested() -> None:
     with pytest.raises(CoverUnavailable, match="plain https"):
         Fetch(Network())("http://media.example/cover.png", {})
 
@@ -96,7 +96,7 @@ def covered(template_id: str, name: str, signature: str = "a") -> dict[str, Any]
     return record(template_id, Cover=f"https://media.example/{name}?x-signature={signature}", PreviewVideo=None)
 
 
-def test_covers_are_asked_for_several_at_once_and_no_more_than_that(site: Site) -> None:
+def test_the_number_of_concurrent_requests_for_covers_is_limited(site: Site) -> None:
     together = threading.Barrier(PARALLEL, timeout=30)
     now, most, counting = 0, 0, threading.Lock()
 
@@ -105,7 +105,7 @@ def test_covers_are_asked_for_several_at_once_and_no_more_than_that(site: Site) 
         with counting:
             now += 1
             most = max(most, now)
-        together.wait()  # no request is answered until eight are open
+        together.wait()  # no request is answered before eight are open
         with counting:
             now -= 1
         return PNG
@@ -118,17 +118,17 @@ def test_covers_are_asked_for_several_at_once_and_no_more_than_that(site: Site) 
     assert steps == [(done, 3 * PARALLEL) for done in range(1, 3 * PARALLEL + 1)]
 
 
-def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_they_are_others(site: Site) -> None:
+def test_a_cover_is_copied_once_for_all_signatures_and_again_when_its_path_changes(site: Site) -> None:
     pictures = {"one": PNG, "two": PNG + b"2", "evil": SVG}
-    asked: list[str] = []
+    requests: list[str] = []
 
     def get(url: str, _document: dict[str, Any]) -> bytes:
-        asked.append(url)
+        requests.append(url)
         return pictures[url.partition("?")[0].rpartition("/")[2]]
 
     def build_after(week: int, *catalog: dict[str, Any]) -> SiteBuilt:
         run_with(catalog, site.engine, clock=ticking(WEEKS[week]))
-        asked.clear()
+        requests.clear()
         return site.build(copy_media=MediaCopier(get))
 
     built = build_after(0, covered("1", "one"), covered("2", "evil"))
@@ -140,10 +140,10 @@ def test_covers_are_copied_once_whatever_their_signature_and_again_only_when_the
     assert (built.covers, built.covers_missing) == (1, 1)
 
     build_after(1, covered("1", "one", "b"), covered("2", "evil", "b"))
-    assert asked == ["https://media.example/evil?x-signature=b"]  # which might have become a picture
+    assert requests == ["https://media.example/evil?x-signature=b"]  # which may have become an image
 
     build_after(2, covered("1", "two"), covered("2", "two"))
-    assert asked == ["https://media.example/two?x-signature=a"]  # once for both
+    assert requests == ["https://media.example/two?x-signature=a"]  # one request for both
     assert site.build(copy_media=MediaCopier(get)).written == 0
 
     site.build()

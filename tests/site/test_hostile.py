@@ -1,4 +1,4 @@
-"""A catalog that wishes its readers ill: in the gallery its words are words, and nothing is asked of anybody."""
+"""A gallery of a hostile catalog: its values are shown as text, and no other host gets a request."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ EVIL = [
     "&lt;b&gt;",
     "javascript:window.hacked=1", "__proto__", "constructor", "x" * 400, "\ufeff", "猫\u0301\u0301\u0301",
 ]  # fmt: skip
-GOOD = "https://covers.example/x.png?a=1&b=2"
+VALID_URL = "https://covers.example/x.png?a=1&b=2"
 URLS = [
     "javascript:window.hacked=1", "data:text/html,<script>window.hacked=1</script>", "http://plain.example/x.png",
     'https://a.example/"onload="window.hacked=1', "//elsewhere.example/x.png", "file:///etc/passwd", "https://user:pw@a.example/x.png",
-    "../../../etc/passwd", "https://a.example/x.png?a=1&b=<>", "", GOOD,
+    "../../../etc/passwd", "https://a.example/x.png?a=1&b=<>", "", VALID_URL,
 ]  # fmt: skip
 
 
@@ -41,13 +41,13 @@ def evil_records() -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_no_script_runs_and_nobody_is_asked(site: Site, watch: Watch) -> None:
+def test_a_hostile_catalog_runs_no_script_and_causes_no_external_request(site: Site, watch: Watch) -> None:
     catalog = evil_records()
     moved = [{**each, "Title": f"{each['Title']}!", "ConsumeItems": [{"Resolution": "<b>", "Credit": 6}]} for each in catalog]
     site.after(catalog, moved[:-1], stale_after=10.0**10)
 
     here = watch(site.folder.as_uri())
-    here.page.route(GOOD, lambda route: route.fulfill(body=PIXEL, content_type="image/png"))
+    here.page.route(VALID_URL, lambda route: route.fulfill(body=PIXEL, content_type="image/png"))
     pages = ["index.html", "changes.html", *(f"templates/{file.name}" for file in (site.folder / "templates").iterdir())]
     assert len(pages) == 2 + len(EVIL)
     for path in pages:
@@ -67,16 +67,16 @@ def test_no_script_runs_and_nobody_is_asked(site: Site, watch: Watch) -> None:
         page.locator("[name=tag]").select_option(index=at)
     page.locator("#language").click()
     assert page.evaluate("() => window.hacked") is None
-    assert set(here.elsewhere) == {GOOD}  # as a cover, and nobody else was asked for anything
+    assert set(here.external_requests) == {VALID_URL}  # as a cover
 
 
-def test_a_strangers_words_are_text_in_every_file(site: Site) -> None:
+def test_values_of_a_hostile_catalog_are_escaped_in_every_file(site: Site) -> None:
     site.after(evil_records())
     markup = (
         "<script>window", "<img src=x", "<svg onload", "' onmouseover='", 'href="javascript', 'src="javascript', "49{%",
     )  # fmt: skip
     for file in site.folder.rglob("*"):
         text = file.read_text(encoding="utf-8") if file.suffix in {".html", ".js"} else ""
-        text = re.sub(r'data-template-id="[^"]*"', "", text)  # an id is given exactly; it is not shown
+        text = re.sub(r'data-template-id="[^"]*"', "", text)  # an id is an attribute with its exact value, and is not shown
         assert not {"\u202e", "\u2069", "\u2028", "\u2029"} & set(text), file
         assert [each for each in markup if file.suffix == ".html" and each in text] == [], file

@@ -1,4 +1,4 @@
-"""What the page of a template and the page of changes show, and that the lines to copy give what they say."""
+"""The page of a template and the page of changes; the commands to copy work."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def words(page: str) -> str:
-    """Return a page's text, without its markup."""
+    """Return the text of a page without its markup."""
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", page)))
 
 
 def copied(page: str, name: str) -> str:
-    """Return what a button copies."""
+    """Return the text that a button copies."""
     found = re.search(rf'<pre id="{name}" tabindex="0"><code>(.*?)</code></pre>', page, re.DOTALL)
     assert found is not None
     return unescape(found[1])
@@ -39,7 +39,7 @@ def copied(page: str, name: str) -> str:
 # The page of a template
 
 
-def test_every_field_stands_on_the_page(site: Site) -> None:
+def test_the_page_of_a_template_shows_every_field(site: Site) -> None:
     rich = record(
         "77", Title="雪夜", Title_en="Snowy Night", Tags=["冬"], Tags_en=["Winter"], MediaId="media-1", ServiceId="service-2",
         Cover="https://media.example/77.jpeg?sig=1", PreviewVideo="https://media.example/77.mp4", CoverAspectRatio="4:3",
@@ -59,7 +59,7 @@ def test_every_field_stands_on_the_page(site: Site) -> None:
         assert value in shown, value
 
 
-def test_its_times_with_their_runs_and_all_its_changes_stand_on_the_page(site: Site) -> None:
+def test_the_page_of_a_template_shows_its_times_runs_and_changes(site: Site) -> None:
     site.after(FIRST, THEN)
 
     changed, removed = (words(site.text(f"templates/{name}.html")) for name in ("104909826", "4"))
@@ -76,29 +76,31 @@ def test_its_times_with_their_runs_and_all_its_changes_stand_on_the_page(site: S
 
 
 @pytest.mark.parametrize("template_id", ["104909826", "4"])
-def test_the_lines_to_copy_give_the_template_whether_it_is_present_or_removed(
+def test_the_commands_to_copy_print_a_present_or_removed_template(
     template_id: str, site: Site, sqlite: Database, tmp_path: Path
 ) -> None:
     page = site.after(FIRST, THEN).text(f"templates/{template_id}.html")
     with sqlite.engine.connect() as connection:
         rows = connection.exec_driver_sql(copied(page, "sql")).mappings().all()
     command = shlex.split(copied(page, "cli"))
-    said = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+    result = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert [row["template_id"] for row in rows] == [template_id]
     assert command[0] == "template-sync"
-    assert json.loads(copied(page, "request")) == json.loads(said.out)["body"]
+    assert json.loads(copied(page, "request")) == json.loads(result.out)["body"]
 
 
-def test_an_id_that_begins_with_dashes_is_no_option_of_the_line_to_copy(site: Site, sqlite: Database, tmp_path: Path) -> None:
+def test_an_id_that_begins_with_dashes_is_not_an_option_in_the_commands_to_copy(
+    site: Site, sqlite: Database, tmp_path: Path
+) -> None:
     site.after([record(each) for each in ("--help", "-x", "--", "3")], [record(each) for each in ("-x", "--", "3")])
     for template_id in ("--help", "-x", "--"):
         command = shlex.split(copied(site.text(f"templates/{page_name(template_id)}"), "cli"))
-        said = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
-        assert said.code == 0, said.err
-        assert json.loads(said.out)["body"]["input"]["template_id"] == template_id
+        result = template_sync(*command[1:], folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+        assert result.code == 0, result.err
+        assert json.loads(result.out)["body"]["input"]["template_id"] == template_id
 
 
-def test_a_price_whose_beginning_was_pruned_is_marked_in_plot_and_table(site: Site) -> None:
+def test_a_price_with_a_pruned_start_is_marked_in_plot_and_table(site: Site) -> None:
     prices = [[("480p", 10), ("720p", 30)], [("480p", 12)], [("480p", 14)]]
     items = ([{"Resolution": resolution, "Credit": credit} for resolution, credit in each] for each in prices)
     site.after(*([record("1", ConsumeItems=each), record("2")] for each in items))
@@ -117,16 +119,16 @@ def test_a_price_whose_beginning_was_pruned_is_marked_in_plot_and_table(site: Si
     assert "All of them were pruned." in words(site.text("templates/2.html"))
 
 
-def test_a_prices_history_is_a_line_and_a_table(site: Site) -> None:
+def test_the_history_of_a_price_is_a_plot_and_a_table(site: Site) -> None:
     page = site.after(FIRST, THEN).text("templates/104909826.html")
     assert page.count('class="line line') == 2
     assert "<td>149.85</td>" in page
     assert "<td>166.5</td>" in page
-    assert "line line" not in site.text("templates/1.html")  # whose price never changed
+    assert "line line" not in site.text("templates/1.html")  # its price did not change
 
 
-def test_a_template_that_asks_for_a_million_images_has_a_page_like_any_other(site: Site) -> None:
-    """It took 54 MB, and the daemon would have filled the disk with such pages."""
+def test_the_page_of_a_template_with_a_million_images_is_small(site: Site) -> None:
+    """Such a page had 54 MB, so a daemon could fill the disk."""
     site.after([record("1", InputNum=10**6), record("2", InputNum=50)])
     page, other = (site.text(f"templates/{number}.html") for number in (1, 2))
     assert len(page) < 50_000
@@ -137,7 +139,7 @@ def test_a_template_that_asks_for_a_million_images_has_a_page_like_any_other(sit
 # The page of changes
 
 
-def test_the_feed_stands_by_day_and_run_newest_first(site: Site) -> None:
+def test_the_feed_is_grouped_by_day_and_run_newest_first(site: Site) -> None:
     site.after(FIRST, THEN)
     run_with([*THEN, record("6")], site.engine, clock=ticking(WEEKS[1] + timedelta(hours=5)))
     site.build()
@@ -149,7 +151,7 @@ def test_the_feed_stands_by_day_and_run_newest_first(site: Site) -> None:
     ]  # fmt: skip
 
 
-def test_held_removals_and_rejected_records_are_named_while_there_are_any(site: Site) -> None:
+def test_pages_list_held_removals_and_rejected_records(site: Site) -> None:
     site.after(HELD[0])
     assert "wait" not in words(site.text("changes.html"))
 
@@ -171,7 +173,7 @@ def test_held_removals_and_rejected_records_are_named_while_there_are_any(site: 
     assert '"held":0,"rejected":0,' in site.text("freshness.js")
 
 
-def test_of_many_rejected_records_the_first_are_named(site: Site) -> None:
+def test_the_number_of_listed_rejected_records_is_limited(site: Site) -> None:
     site.after([*records(5), *(record(f"{number}", InputNum="many") for number in range(6, 36))])
     assert read_catalog_dump(site.engine).rejected.count == 30
     assert site.text("changes.html").count("– <bdi>InputNum") == MAX_REJECTED_SHOWN

@@ -1,4 +1,4 @@
-"""Lines over time, calculated by hand; and what is drawn of a catalog and of the prices of a template."""
+"""Plots: coordinates computed by hand, and the plots of a catalog and of the prices of a template."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def drawn(until: datetime, **lines: Any) -> Plot:
     return plot
 
 
-def test_a_value_holds_until_the_next_one_and_on_to_the_end() -> None:
+def test_a_value_is_drawn_until_the_next_one_and_the_last_to_the_end() -> None:
     plot = drawn(DAY[10], p480=[(DAY[0], 10), (DAY[5], 40)])
     assert [tick for _, tick in plot.up] == ["10", "20", "30", "40"]
     assert plot.lines[0].path == "M48.0 154.0H191.4V12.0H352.0"
@@ -33,20 +33,20 @@ def test_a_value_holds_until_the_next_one_and_on_to_the_end() -> None:
     assert [text for _, text in plot.across] == ["2026-01-01", "2026-01-11"]
 
 
-def test_a_price_that_is_gone_ends_its_line_and_one_that_returns_begins_another() -> None:
+def test_a_removed_price_ends_its_line_and_a_returned_one_begins_another() -> None:
     line = drawn(DAY[10], p480=[(DAY[0], 10), (DAY[2], None), (DAY[4], 10), (DAY[5], None)], p720=[(DAY[0], 40)]).lines[0]
     assert line.path.count("M") == 2
-    assert (line.name, line.last) == ("p480", "")  # its name stands where it ended
+    assert (line.name, line.last) == ("p480", "")  # its label is at its end
 
 
-def test_words_at_the_ends_do_not_stand_on_each_other() -> None:
+def test_labels_at_the_ends_do_not_overlap() -> None:
     plot = drawn(DAY[1], **{name: [(DAY[0], value), (DAY[1], value)] for name, value in (("a", 100), ("b", 100.5), ("c", 10))})
     places = sorted(line.place for line in plot.lines)
     assert all(after - before >= 15 for before, after in itertools.pairwise(places))
     assert places[-1] < plot.height
 
 
-def test_whole_numbers_have_whole_ticks_one_value_is_a_level_line_and_nothing_has_no_plot() -> None:
+def test_integers_have_integer_ticks_and_without_values_there_is_no_plot() -> None:
     assert [tick for _, tick in drawn(DAY[1], size=[(DAY[0], 280), (DAY[1], 281)]).up] == ["280", "281"]
     assert drawn(DAY[0], p480=[(DAY[0], 0.05)]).lines[0].path.startswith("M48.0")
     assert step_plot({"": [(DAY[0], None)]}, DAY[1]) is None
@@ -64,7 +64,7 @@ def test_size_additions_removals_and_price_levels_are_drawn_over_time(sqlite: Da
     }
 
 
-def test_after_one_run_there_is_nothing_to_draw(sqlite: Database) -> None:
+def test_after_one_run_there_is_no_plot(sqlite: Database) -> None:
     weeks(sqlite.engine, FIRST)
     assert catalog_plots(read_catalog_dump(sqlite.engine)) == []
 
@@ -80,7 +80,7 @@ ONE, TWO, DEARER = {"480p": 10}, {"480p": 10, "720p": 30}, {"480p": 12}
         pytest.param([TWO, None], None, id="prices that never moved, and a removal"),
     ],
 )
-def test_the_prices_of_a_template_are_drawn_if_they_moved(
+def test_the_prices_of_a_template_are_drawn_if_they_changed(
     sqlite: Database, prices: list[dict[str, float] | None], lines: list[tuple[str, str, str]] | None
 ) -> None:
     others = [record(f"{number}") for number in range(2, 5)]

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The renderer and its page in one script; where there is no npm, or nothing can be installed, tests are skipped by name."""
+    """The renderer and its page in one script; without npm or the packages the tests are skipped with the reason."""
     folder = npm_project(SOURCES, tmp_path_factory.mktemp("rjsf") / "page")
     production = '--define:process.env.NODE_ENV="production"'
     made = subprocess.run([*BUNDLE, production], cwd=folder, capture_output=True, text=True, timeout=100, check=False)
@@ -39,7 +39,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def render(bundle: Path, watch: Callable[..., Any]) -> Render:
-    """Open a page with a form."""
+    """Yield a function that opens a page with a form."""
 
     def opened(form: Form) -> Page:
         (bundle / "schema.js").write_text(script("schema", form.schema), encoding="utf-8")
@@ -57,7 +57,7 @@ def form_of(**changes: Any) -> Form:
     return Form(document_of(base(**changes)))
 
 
-def test_prices_are_visible_the_id_is_fixed_and_what_is_sent_is_valid(render: Render) -> None:
+def test_a_rendered_form_shows_prices_has_a_fixed_id_and_sends_valid_input(render: Render) -> None:
     form = form_of(InputNum=2, Title_en="<b>Battle</b> 猫")
     page = render(form)
 
@@ -84,7 +84,7 @@ def test_prices_are_visible_the_id_is_fixed_and_what_is_sent_is_valid(render: Re
     assert form.validate(sent) == []
 
 
-def test_what_the_catalog_does_not_state_is_left_to_the_reader(render: Render) -> None:
+def test_a_rendered_form_leaves_unstated_values_to_the_user(render: Render) -> None:
     form = form_of(InputNum=None, ConsumeItems=[])
     page = render(form)
 

@@ -1,4 +1,4 @@
-"""SYNC_SITE_DIR: runs keep the gallery, and a gallery that cannot be kept is no run's failure."""
+"""SYNC_SITE_DIR: runs update the gallery; a failed update does not fail the run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
-def test_a_run_keeps_the_gallery_and_status_says_so(tmp_path: Path) -> None:
+def test_a_run_updates_the_gallery_and_status_shows_whether_it_is_current(tmp_path: Path) -> None:
     with Sandbox(records(2)) as sandbox:
         variables = of_sandbox(sandbox, SYNC_SITE_DIR="gallery")
         first = template_sync("run", folder=tmp_path, variables=variables)
@@ -37,7 +37,7 @@ def test_a_run_keeps_the_gallery_and_status_says_so(tmp_path: Path) -> None:
     assert "gallery, up to date" in template_sync("status", folder=tmp_path, variables=variables).out
 
 
-def test_a_refresh_keeps_it_too_if_it_found_anything(tmp_path: Path) -> None:
+def test_a_refresh_with_a_change_updates_the_gallery(tmp_path: Path) -> None:
     with Sandbox(records(2)) as sandbox:
         variables = of_sandbox(sandbox, SYNC_SITE_DIR="gallery")
         template_sync("run", folder=tmp_path, variables=variables)
@@ -53,7 +53,7 @@ def test_a_refresh_keeps_it_too_if_it_found_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_daemon_brings_it_up_to_date_after_every_change(tmp_path: Path) -> None:
+def test_a_daemon_updates_the_gallery_after_every_change(tmp_path: Path) -> None:
     with Upstream(records(2)) as upstream:
         variables = upstream.settings(SYNC_INTERVAL="0.5s", SYNC_SITE_DIR="gallery")
         with DaemonProcess(tmp_path, variables) as daemon:
@@ -64,24 +64,24 @@ def test_a_daemon_brings_it_up_to_date_after_every_change(tmp_path: Path) -> Non
     assert 'data-template-id="3"' in (tmp_path / "gallery" / "index.html").read_text()
 
 
-def test_a_gallery_that_cannot_be_written_is_told_and_fails_no_run(tmp_path: Path) -> None:
+def test_a_gallery_that_cannot_be_written_is_reported_and_fails_no_run(tmp_path: Path) -> None:
     (tmp_path / "gallery").write_text("a file")
     with Sandbox(records(2)) as sandbox:
         variables = of_sandbox(sandbox, SYNC_SITE_DIR="gallery", SYNC_METRICS_FILE=str(tmp_path / "metrics"))
-        said = template_sync("run", "--json", folder=tmp_path, variables=variables)
-    assert (said.code, json.loads(said.out)["status"]) == (0, "succeeded")
-    assert "site_not_written" in said.err
-    assert "gallery is not a directory" in said.err
+        result = template_sync("run", "--json", folder=tmp_path, variables=variables)
+    assert (result.code, json.loads(result.out)["status"]) == (0, "succeeded")
+    assert "site_not_written" in result.err
+    assert "gallery is not a directory" in result.err
     assert "template_sync_site_written 0.0" in (tmp_path / "metrics").read_text()
 
 
-def test_a_bug_in_the_gallery_fails_no_run_either(sqlite: Database, tmp_path: Path) -> None:
+def test_an_unexpected_error_of_the_gallery_fails_no_run(sqlite: Database, tmp_path: Path) -> None:
     run_with(records(1), sqlite.engine)
-    sqlite.execute("UPDATE template_versions SET document = '{}'")  # what no page can be made of
+    sqlite.execute("UPDATE template_versions SET document = '{}'")  # no page can be built from it
     assert update_gallery(make_settings(site_dir=str(tmp_path / "gallery")), sqlite.engine) is False
 
 
-def test_without_a_folder_nothing_is_kept_and_the_metric_says_nothing(sqlite: Database) -> None:
+def test_without_a_folder_there_is_no_gallery_and_no_metric(sqlite: Database) -> None:
     assert update_gallery(make_settings(), sqlite.engine) is None
     metrics = Metrics("1", 2700.0)
     metrics.observe_site(None)

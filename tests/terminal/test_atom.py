@@ -1,4 +1,4 @@
-"""What is new, as feed readers read it; nothing that upstream says is ever markup."""
+"""The Atom feed: valid for feed readers; values of the catalog are text, never markup."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ TITLES: dict[str, Any] = {"title": "猫", "title_en": "Cat", "consume_items": [{
 
 
 def parse(text: str) -> Any:
-    ET.fromstring(text)  # noqa: S314 - our own; a strict reader of XML must take it
+    ET.fromstring(text)  # noqa: S314 - our own; a strict XML parser must accept it
     found = feedparser.parse(text.encode())
     assert not found.bozo
     return found
 
 
-def test_a_change_is_an_entry_the_newest_first_with_what_changed_as_text() -> None:
+def test_each_change_is_an_entry_with_its_fields_as_text_newest_first() -> None:
     old = {**change("added", **TITLES), "cursor": "ab-1-00", "at": "2026-01-01T00:00:00Z"}
     new = {**change("changed", field("title", "狗", "猫"), **TITLES), "cursor": "ab-2-00", "at": "2026-01-02T00:00:00Z"}
     found = parse(as_atom([old, new], "ab", self_url="https://example.com/feed.xml"))
@@ -42,7 +42,7 @@ def test_a_change_is_an_entry_the_newest_first_with_what_changed_as_text() -> No
     assert {entry.content[0].type for entry in found.entries} == {"text/plain"}
 
 
-def test_a_feed_without_changes_is_a_feed_all_the_same() -> None:
+def test_a_feed_without_changes_is_valid() -> None:
     found = parse(as_atom([], "ab"))
     assert (found.entries, found.feed.updated, found.feed.get("links")) == ([], "1970-01-01T00:00:00Z", None)
 
@@ -51,7 +51,7 @@ def test_a_feed_without_changes_is_a_feed_all_the_same() -> None:
     "</title><script>alert(1)</script>", "]]>", "&lt;b&gt;", "a\x00b\x0bc\ufffed\uffff", "half \ud800 pair",
     "\u202eturned", "\x1b[31m",
 ])  # fmt: skip
-def test_whatever_a_title_holds_it_is_text_and_the_feed_can_be_read(hostile: str) -> None:
+def test_any_title_is_text_and_the_feed_is_valid(hostile: str) -> None:
     text = as_atom([change("added", title=hostile, title_en=None, consume_items=[])], "ab")
     root = ET.fromstring(text)  # noqa: S314 - our own
     assert "<script>" not in text
@@ -90,23 +90,23 @@ WHOLE = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def test_a_feed_is_written_so_to_the_letter() -> None:
+def test_the_text_of_a_feed() -> None:
     fields = [field("input_num", 1, 2), field("duration_ms", 3, 4)]
     first = {**change("changed", *fields, template_id="2\x00"), "cursor": "ab-7-00"}
     last = {**change("removed", **TITLES), "cursor": "ab-8-00", "seq": 8, "at": "2026-01-02T00:00:00Z"}
     assert as_atom([first, last], "ab", self_url="https://example.com/feed.xml\x00") == WHOLE
 
 
-def test_what_there_is_to_say_of_no_change_is_written_so_to_the_letter() -> None:
+def test_the_text_of_a_feed_without_changes() -> None:
     assert as_atom([], "ab") == WHOLE[: WHOLE.index("  <link")].replace("2026-01-02", "1970-01-01") + "</feed>\n"
 
 
-def test_a_change_of_which_no_document_is_kept_goes_by_its_id() -> None:
+def test_a_change_without_a_document_has_its_id_as_title() -> None:
     text = as_atom([{**change("removed"), "before": None}], "ab")
     assert '<title type="text">Removed: 1</title>' in text
 
 
-def test_export_writes_the_newest_changes_and_the_same_again(sqlite: Database, tmp_path: Path) -> None:
+def test_export_writes_the_newest_changes_reproducibly(sqlite: Database, tmp_path: Path) -> None:
     sync(records(60), sqlite.engine)
     sync([record("1"), *records(60)[1:59]], sqlite.engine)
     first = command(tmp_path, ["export", "--format", "atom"], DATABASE_URL=sqlite.url).out

@@ -1,4 +1,4 @@
-"""Lines of text: colours come from this program only; each change, price and run is one line."""
+"""Lines of text: only the program adds colours; each change, price and run is one line."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from sync.terminal.lines import (
 
 
 @pytest.mark.parametrize(("color", "sequence"), [("bold", "1"), ("red", "31"), ("green", "32"), ("yellow", "33")])
-def test_a_marked_text_has_its_colour_and_what_follows_has_none(color: str, sequence: str) -> None:
+def test_a_marked_text_has_its_colour_and_the_following_text_has_none(color: str, sequence: str) -> None:
     line = f"a {mark('xb', color)} c"
     assert render(line, colored=True) == f"a \x1b[{sequence}mxb\x1b[0m c"
     assert render(line, colored=False) == "a xb c"
 
 
 @pytest.mark.parametrize("colored", [True, False])
-def test_what_a_stranger_wrote_acts_on_no_terminal(colored: bool) -> None:  # noqa: FBT001
+def test_control_characters_in_a_text_are_escaped(colored: bool) -> None:  # noqa: FBT001
     assert render("\x1b[31mx\x9b\u202e\ufdd5\n", colored=colored) == "\\x1b[31mx\\x9b\\u202e\\ufdd5\\n"
     assert render("", colored=colored) == ""
 
 
-def test_two_colours_stand_in_one_line() -> None:
+def test_a_line_can_have_two_colours() -> None:
     line = mark("gone", "red") + mark("new", "green")
     assert render(line, colored=True) == "\x1b[31mgone\x1b[0m\x1b[32mnew\x1b[0m"
 
@@ -58,7 +58,7 @@ END = "(run 41, 6 pages, 2.10 s)"
     ({"unchanged": 38, "unconfirmed": 2}, f"38 unchanged  2 missing templates unconfirmed  {END}"),
     ({"run_id": None, "added": 3, "unchanged": 0, "finished_at": None}, "+3 added  (dry run, nothing written, 6 pages, 0.00 s)"),
 ])  # fmt: skip
-def test_a_run_is_one_line_of_counts(fields: dict[str, Any], shown: str) -> None:
+def test_the_summary_of_a_run_is_one_line_of_counts(fields: dict[str, Any], shown: str) -> None:
     assert summary(replace(RUN, **fields)) == shown
 
 
@@ -66,16 +66,16 @@ TITLES: dict[str, Any] = {"title": "猫", "title_en": "Cat", "consume_items": [{
 PRICES = [{"resolution": "480p\x1b", "credit": 166.5}, {"resolution": "720p", "credit": 3}]
 
 
-def lines(kind: str, **told: Any) -> list[str]:
-    return change_lines({"kind": kind, "template_id": "1", **told}, lambda text, color: f"{color}: {text}")
+def lines(kind: str, **change: Any) -> list[str]:
+    return change_lines({"kind": kind, "template_id": "1", **change}, lambda text, color: f"{color}: {text}")
 
 
-def test_a_template_that_came_is_green_and_shows_its_prices() -> None:
+def test_an_added_template_is_green_and_has_its_prices() -> None:
     assert lines("added", document=TITLES) == ["green: + 1  Cat · 猫  480p 2"]
     assert lines("added", document={}, evidence="lookup") == ["green: + 1"]
 
 
-def test_a_price_that_fell_is_yellow_and_shown_as_a_fall() -> None:
+def test_a_changed_template_is_yellow_and_has_old_and_new_values() -> None:
     fields = [{"field": "consume_items.480p", "old": 3, "new": 2}, {"field": "格\x1b", "old": "a\n", "new": None}]
     assert lines("changed", document=TITLES, fields=fields, evidence="lookup") == [
         "yellow: ~ 1  Cat · 猫",
@@ -84,19 +84,19 @@ def test_a_price_that_fell_is_yellow_and_shown_as_a_fall() -> None:
     ]
 
 
-@pytest.mark.parametrize(("evidence", "said"), [
+@pytest.mark.parametrize(("evidence", "shown"), [
     ("lookup", "  (no longer listed, and not found by its id)"),
     ("walks", "  (missing from two complete listings)"),
     ("accepted", "  (no longer listed, and accepted by an operator)"),
     ("oracle", "  (oracle)"),
     (None, ""),
 ])  # fmt: skip
-def test_a_template_that_went_is_red_and_says_how_one_knows(evidence: str | None, said: str) -> None:
-    assert lines("removed", document=None, before=TITLES, evidence=evidence) == [f"red: - 1  Cat · 猫{said}"]
-    assert lines("removed", evidence=evidence) == [f"red: - 1{said}"]
+def test_a_removed_template_is_red_and_has_its_evidence(evidence: str | None, shown: str) -> None:
+    assert lines("removed", document=None, before=TITLES, evidence=evidence) == [f"red: - 1  Cat · 猫{shown}"]
+    assert lines("removed", evidence=evidence) == [f"red: - 1{shown}"]
 
 
-def test_an_id_of_a_stranger_acts_on_no_terminal() -> None:
+def test_control_characters_in_an_id_are_escaped() -> None:
     assert change_lines({"kind": "changed", "template_id": "\x1b[2J"}) == ["~ \\x1b[2J"]
 
 
@@ -105,11 +105,11 @@ def test_an_id_of_a_stranger_acts_on_no_terminal() -> None:
     ({"absent": "old"}, "(absent) → (none)"),
     ({"absent": "new"}, "(none) → (absent)"),
 ])  # fmt: skip
-def test_a_field_that_is_not_there_is_told_from_one_that_holds_nothing(absent: dict[str, str], shown: str) -> None:
+def test_an_absent_field_differs_from_an_empty_one(absent: dict[str, str], shown: str) -> None:
     assert field_change({"field": "extra.A", "old": None, "new": None, **absent}) == shown
 
 
-def test_tags_that_came_and_went_stand_side_by_side() -> None:
+def test_gained_and_lost_tags_are_on_one_line() -> None:
     hot, new, dance = {"name": "热", "name_en": "Hot"}, {"name": "新", "name_en": ""}, {"name": "舞\n", "name_en": None}
     assert field_change({"field": "tags", "gained": [hot, new], "lost": [dance]}) == "+Hot (热)  +新  -舞\\n"
     assert field_change({"field": "tags", "gained": [hot]}) == "+Hot (热)"
@@ -138,17 +138,17 @@ def test_any_value_is_one_line(value: Any, shown: str) -> None:
     ({"title": "", "title_en": "Cat"}, "Cat"),
     ({}, ""),
 ])  # fmt: skip
-def test_a_title_is_in_each_language_that_there_is(document: dict[str, Any], shown: str) -> None:
+def test_a_title_has_each_available_language(document: dict[str, Any], shown: str) -> None:
     assert title(document) == shown
 
 
-def test_each_price_stands_behind_its_resolution() -> None:
+def test_each_price_follows_its_resolution() -> None:
     assert prices({"consume_items": PRICES}) == "480p\\x1b 166.5  720p 3"
     assert prices({}) == ""
 
 
 @pytest.mark.parametrize(("text", "columns"), [("", 0), ("a", 1), ("猫", 2), ("e\u0301", 1), ("\x1b", 0)])
-def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> None:
+def test_the_width_of_a_text_is_its_width_on_a_terminal(text: str, columns: int) -> None:
     assert wide(text) == columns
 
 
@@ -162,11 +162,11 @@ def test_a_text_is_as_wide_as_a_terminal_shows_it(text: str, columns: int) -> No
     ("ab", 0, "…"),
     ("", 0, ""),
 ])  # fmt: skip
-def test_what_is_cut_ends_in_an_ellipsis_that_still_fits(text: str, width: int, shown: str) -> None:
+def test_a_truncated_text_ends_with_an_ellipsis_within_the_width(text: str, width: int, shown: str) -> None:
     assert cut(text, width) == shown
 
 
-def test_a_text_is_filled_up_to_a_width_and_never_cut_by_that() -> None:
+def test_padding_never_truncates_a_text() -> None:
     assert pad("猫", 5) == "猫   "
     assert pad("猫", 2) == "猫"
     assert pad("猫", 1) == "猫"

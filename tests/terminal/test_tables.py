@@ -1,4 +1,4 @@
-"""Tables: every column under its heading, lines that fit, and an empty value in words."""
+"""Tables: alignment, width, and the text of empty values."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from sync.terminal.tables import (
 from sync.webhooks.endpoints import Endpoint, Position
 
 
-def test_a_heading_is_bold_and_nothing_else_is() -> None:
+def test_only_the_heading_is_bold() -> None:
     painted = table([["A", "B"], ["xyz", "1"], ["", "2"]], None, lambda text, color: f"<{color}>{text}")
     assert painted == ["<bold>A    B", "xyz  1", "     2"]
 
 
-def test_a_table_is_whole_where_nobody_says_how_wide_it_may_be() -> None:
+def test_a_table_without_a_width_is_not_truncated() -> None:
     assert table([["A", "B"], ["x" * 300, "1"]]) == ["A" + " " * 301 + "B", "x" * 300 + "  1"]
 
 
-def test_a_row_that_lacks_a_cell_is_an_error_and_no_crooked_table() -> None:
+def test_a_row_with_a_missing_cell_raises_an_error() -> None:
     with pytest.raises(ValueError, match="zip"):
         table([["A", "B"], ["x"]])
     with pytest.raises(ValueError, match="zip"):
         fit([1, 1], 30, [False])
 
 
-def test_a_table_takes_exactly_the_room_that_there_is() -> None:
+def test_a_table_fits_the_width() -> None:
     rows = [["A", "B"], ["x" * 20, "y" * 20]]
     assert table(rows, 42)[1] == "x" * 20 + "  " + "y" * 20
     assert table(rows, 41)[1] == "x" * 18 + "…  " + "y" * 18 + "…"
@@ -49,12 +49,12 @@ def test_a_table_takes_exactly_the_room_that_there_is() -> None:
     assert table([["A"], ["x" * 20]], 20) == ["A", "x" * 20]
 
 
-def test_a_line_that_does_not_fit_with_columns_of_twelve_is_cut_at_its_end() -> None:
+def test_a_line_that_does_not_fit_with_minimal_columns_is_truncated() -> None:
     rows = [["A", "B", "C" * 20], ["x" * 20, "y" * 20, "z" * 20]]
     assert table(rows, 30) == ["A             B             C…", "x" * 11 + "…  " + "y" * 11 + "…  z…"]
 
 
-def test_a_column_that_stays_whole_takes_its_room_from_the_others() -> None:
+def test_a_column_that_is_not_truncated_shortens_the_others() -> None:
     rows = [["A", "B", "C"], ["x" * 20, "y" * 20, "z" * 20]]
     assert table(rows, 56, whole=["B"])[1] == "x" * 15 + "…  " + "y" * 20 + "  " + "z" * 15 + "…"
 
@@ -70,7 +70,7 @@ def test_columns_are_omitted_in_order_until_the_others_are_readable(width: int |
 
 @pytest.mark.parametrize(("widths", "room", "whole", "fitted"), [
     ([20, 30, 30], 80, [False] * 3, [20, 30, 30]),
-    ([20, 30, 30], 62, [False] * 3, [20, 21, 21]),      # the narrowest is as wide as its share: what is over goes to the others
+    ([20, 30, 30], 62, [False] * 3, [20, 21, 21]),      # the narrowest needs less than its share: the rest goes to the others
     ([30, 20, 30], 61, [False] * 3, [20, 20, 20]),
     ([5, 30, 30], 45, [False] * 3, [5, 20, 20]),
     ([5, 30, 30], 45, [False, True, False], [5, 30, 12]),
@@ -79,13 +79,13 @@ def test_columns_are_omitted_in_order_until_the_others_are_readable(width: int |
     ([40, 40], 10, [True, True], [40, 40]),
     ([], 10, [], []),
 ])  # fmt: skip
-def test_the_widest_give_way_to_one_width_and_none_below_twelve(
+def test_the_widest_columns_get_one_width_of_at_least_twelve(
     widths: list[int], room: int, whole: list[bool], fitted: list[int]
 ) -> None:
     assert fit(widths, room, whole) == fitted
 
 
-def test_cells_of_millions_of_characters_are_cut_at_once() -> None:
+def test_cells_of_millions_of_characters_are_truncated_quickly() -> None:
     assert table([["PAYLOAD"], ["x" * 3_000_000]], 20)[1] == "x" * 19 + "…"
 
 
@@ -96,7 +96,7 @@ NOTHING: dict[str, Any] = {
 }  # fmt: skip
 
 
-def test_a_template_shows_what_it_is_called_costs_and_needs() -> None:
+def test_the_row_of_a_template() -> None:
     full = {
         "template_id": "1\x1b",
         "title": "猫\x1b",
@@ -117,7 +117,7 @@ def test_a_template_shows_what_it_is_called_costs_and_needs() -> None:
     assert template_rows([{**NOTHING, "input_num": 0}])[1][3] == "0 × ?"
 
 
-def test_a_tag_shows_both_its_names_and_how_many_have_it() -> None:
+def test_the_row_of_a_tag() -> None:
     counts: list[dict[str, Any]] = [
         {"name": "热\n", "name_en": "Hot\n", "templates": 3},
         {"name": "舞", "name_en": None, "templates": 1},
@@ -131,19 +131,19 @@ def test_a_tag_shows_both_its_names_and_how_many_have_it() -> None:
     ]
 
 
-def test_a_type_shows_how_many_are_of_it_and_no_type_is_called_none() -> None:
+def test_the_row_of_a_type() -> None:
     counts: list[dict[str, Any]] = [{"type": "BEGIN\n", "templates": 3}, {"type": None, "templates": 1}]
     assert type_rows(counts) == [["TYPE", "TEMPLATES"], ["BEGIN\\n", "3"], ["(none)", "1"]]
 
 
-def test_a_run_shows_its_counts_each_in_its_place_and_why_it_failed() -> None:
+def test_the_row_of_a_run() -> None:
     done = Run(
         7, "run", Status.SUCCEEDED, START, START + timedelta(seconds=2.25), added=1, changed=2, removed=3, held=4, rejected=5
     )
     failed = Run(8, "run", Status.FAILED, START, START, error_code="401", error="no\x1b")
-    mute = Run(9, "run", Status.FAILED, START, START, error_code="402")
-    going = Run(10, "run", Status.RUNNING, START, error="not yet")
-    assert run_rows([done, failed, mute, going]) == [
+    without_message = Run(9, "run", Status.FAILED, START, START, error_code="402")
+    active = Run(10, "run", Status.RUNNING, START, error="not yet")
+    assert run_rows([done, failed, without_message, active]) == [
         ["RUN", "STARTED (UTC)", "STATUS", "+", "~", "-", "HELD", "REJECTED", "SEC", "ERROR"],
         ["7", "2026-01-02 03:04:05", "succeeded", "1", "2", "3", "4", "5", "2.2", ""],
         ["8", "2026-01-02 03:04:05", "failed", "0", "0", "0", "0", "0", "0.0", "401: no\\x1b"],
@@ -152,7 +152,7 @@ def test_a_run_shows_its_counts_each_in_its_place_and_why_it_failed() -> None:
     ]
 
 
-def test_a_record_that_was_set_aside_shows_where_it_stood_and_why_it_is_bad() -> None:
+def test_the_row_of_a_rejected_record() -> None:
     named = {"page": 1, "position": 2, "template_id": "3\n", "reason": "bad\n", "payload": "{}\n"}
     assert rejected_rows([named, {**named, "template_id": None}]) == [
         ["PAGE", "POSITION", "ID", "REASON", "PAYLOAD"],
@@ -162,52 +162,54 @@ def test_a_record_that_was_set_aside_shows_where_it_stood_and_why_it_is_bad() ->
 
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
-WELL = Position(
+HEALTHY = Position(
     name="shop", cursor="0123456789ab-7-00112233445566778899aabb", behind=3, at_end=True, attempts=0, failing_since=None,
     next_attempt_at=None, last_attempt_at=NOON - timedelta(seconds=40), last_status=204, last_answer=None, paused=None,
 )  # fmt: skip
-ILL = replace(WELL, attempts=4, failing_since=NOON - timedelta(hours=1), last_status=None, last_answer="timed\nout", at_end=False)
+FAILING = replace(
+    HEALTHY, attempts=4, failing_since=NOON - timedelta(hours=1), last_status=None, last_answer="timed\nout", at_end=False
+)
 SHOP = Endpoint("shop", "https://shop.example/hooks/secret?token=1", ())
 
 
 @pytest.mark.parametrize(("position", "shown"), [
-    (WELL, "caught up"),
-    (replace(WELL, at_end=False), "pending"),
-    (replace(ILL, paused="gone"), "paused (gone)"),
-    (ILL, "failing for 60 min, 4 attempts, next is due"),
-    (replace(ILL, next_attempt_at=NOON - timedelta(seconds=1)), "failing for 60 min, 4 attempts, next is due"),
-    (replace(ILL, next_attempt_at=NOON), "failing for 60 min, 4 attempts, next is due"),
-    (replace(ILL, next_attempt_at=NOON + timedelta(seconds=1)), "failing for 60 min, 4 attempts, next in 1 s"),
+    (HEALTHY, "caught up"),
+    (replace(HEALTHY, at_end=False), "pending"),
+    (replace(FAILING, paused="gone"), "paused (gone)"),
+    (FAILING, "failing for 60 min, 4 attempts, next is due"),
+    (replace(FAILING, next_attempt_at=NOON - timedelta(seconds=1)), "failing for 60 min, 4 attempts, next is due"),
+    (replace(FAILING, next_attempt_at=NOON), "failing for 60 min, 4 attempts, next is due"),
+    (replace(FAILING, next_attempt_at=NOON + timedelta(seconds=1)), "failing for 60 min, 4 attempts, next in 1 s"),
 ])  # fmt: skip
-def test_a_state_says_what_is_next(position: Position, shown: str) -> None:
+def test_the_state_of_an_endpoint(position: Position, shown: str) -> None:
     assert state_of(position, NOON) == shown
 
 
 @pytest.mark.parametrize(("position", "shown"), [
-    (WELL, "204, 40 s ago"),
-    (ILL, "none, 40 s ago: timed\\nout"),
-    (replace(WELL, last_answer="OK"), "204, 40 s ago: OK"),
-    (replace(WELL, last_attempt_at=None), ""),
+    (HEALTHY, "204, 40 s ago"),
+    (FAILING, "none, 40 s ago: timed\\nout"),
+    (replace(HEALTHY, last_answer="OK"), "204, 40 s ago: OK"),
+    (replace(HEALTHY, last_attempt_at=None), ""),
 ])  # fmt: skip
-def test_the_last_response_is_shown_with_what_it_said(position: Position, shown: str) -> None:
+def test_the_last_response_of_an_endpoint(position: Position, shown: str) -> None:
     assert last_response(position, NOON) == shown
 
 
 @pytest.mark.parametrize(("position", "shown"), [
-    (WELL, None),
-    (replace(WELL, paused="lost: pruned"), "shop: paused (lost: pruned), 3 changes pending"),
-    (ILL, "shop: failing for 60 min, 4 attempts, next is due; last response none, 40 s ago: timed\\nout"),
-    (replace(ILL, failing_since=NOON - timedelta(seconds=3599)), None),
+    (HEALTHY, None),
+    (replace(HEALTHY, paused="lost: pruned"), "shop: paused (lost: pruned), 3 changes pending"),
+    (FAILING, "shop: failing for 60 min, 4 attempts, next is due; last response none, 40 s ago: timed\\nout"),
+    (replace(FAILING, failing_since=NOON - timedelta(seconds=3599)), None),
 ])  # fmt: skip
-def test_a_person_is_called_after_an_hour_of_failures_or_when_nothing_more_is_tried(
+def test_a_problem_is_reported_after_an_hour_of_failures_or_when_an_endpoint_is_paused(
     position: Position, shown: str | None
 ) -> None:
     assert describe_problem(position, NOON) == shown
 
 
-def test_each_endpoint_is_a_row_that_keeps_the_secret_part_of_its_address() -> None:
+def test_the_row_of_an_endpoint_does_not_contain_the_path_of_its_url() -> None:
     off = Endpoint("off", "http://localhost:8080/", (), enabled=False)
-    assert webhook_rows([(SHOP, WELL), (SHOP, None), (off, WELL), (off, None)], NOON) == [
+    assert webhook_rows([(SHOP, HEALTHY), (SHOP, None), (off, HEALTHY), (off, None)], NOON) == [
         ["NAME", "ORIGIN", "SEQ", "BEHIND", "STATE", "LAST RESPONSE"],
         ["shop", "https://shop.example", "7", "3", "caught up", "204, 40 s ago"],
         ["shop", "https://shop.example", "", "", "no position yet", ""],

@@ -156,7 +156,7 @@ class Catalog:
         return catalog_reader.count(self._source, _filters(filters), after_run=self._after_run)
 
     def facets(self, **filters: Any) -> dict[str, dict[str | int, int]]:
-        """Return, for each filter, its values among the matching templates with the number of templates, most frequent first.
+        """Return, for each filter, its values and the number of matching templates with each, most frequent first.
 
         The filters are `tag`, `type`, `requirement`, `images`, `resolution` and `ratio`. A tag has its English name, or its
         Chinese one if it has no English name.
@@ -225,7 +225,7 @@ class Catalog:
 
         Raises:
             CursorLost: the cursor is not part of this feed.
-            TryLater: the cursor is ahead of this standby server.
+            TryLater: the database is a standby that has not received the change of the cursor yet.
             ValueError: an invalid cursor or limit.
         """
         since, limit = check_position(since), check_count("limit", limit)
@@ -284,7 +284,7 @@ class Catalog:
         return self._copy(self._snapshot, run_of(self._source, check_moment(when), self._clock()))
 
     def diff(self, before: int | datetime, after: int | datetime) -> tuple[Change, ...]:
-        """Return the net changes between two points in time, ordered by kind and id: the differences between the two catalogs.
+        """Return the differences between the catalogs at two points in time, ordered by kind and id.
 
         Args:
             before: a run or an aware datetime.

@@ -160,7 +160,7 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the feed, or a net change of `diff`. Then `seq`, `cursor`, `run_id` and `at` are those of the later catalog.
+    """One change of the feed, or one difference of `diff`, with the `seq`, `cursor`, `run_id` and `at` of the later catalog.
 
     Attributes:
         seq: number in the feed, without gaps.
@@ -173,7 +173,7 @@ class Change:
         prices: the changed prices, each with `resolution`, `old` and `new`; None means no price.
         breaking: reasons why requests that were valid may now fail; see docs/json.md. Empty if there are none.
         evidence: for a removal, what confirmed it: `lookup` (the API did not find the id), `walks` (two fetches of the whole
-            catalog and a sample of look-ups) or `accepted` (an operator accepted it). None otherwise, and for a net change.
+            catalog and a sample of look-ups) or `accepted` (an operator accepted it). None otherwise, and for `diff`.
         template: the template after the change; for a removal, before it.
     """
 

@@ -61,7 +61,7 @@ UPGRADES = [
     refused("their view called tags", "CREATE VIEW tags AS SELECT 1 AS tag_id, 'x' AS name, 'y' AS name_en", says="tags"),
     refused("their view called current_templates", "CREATE VIEW current_templates AS SELECT 1 AS x", says="current_templates"),
     refused("their table called change_feed", "CREATE TABLE change_feed (x INTEGER)", says="change_feed"),
-    refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", says="not this program's", kinds=("sqlite", "postgresql")),
+    refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", says="of another program", kinds=("sqlite", "postgresql")),
     refused("an unknown version", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", says="newer than this version knows"),
     refused("two versions", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001'), ('0002')", says="version"),
     refused("the first revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", says="templates"),

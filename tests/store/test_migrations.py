@@ -362,7 +362,7 @@ def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Databas
 def test_an_upgrade_refuses_a_foreign_table_and_writes_nothing(empty_database: Database) -> None:
     empty_database.execute("create table tags (id integer primary key, label varchar(20))")
     empty_database.execute("insert into tags values (1, 'theirs')")
-    with pytest.raises(SchemaError, match="not this program's: tags"):
+    with pytest.raises(SchemaError, match="of another program have the names of this program's: tags"):
         schema.upgrade(empty_database.engine)
     assert sa.inspect(empty_database.engine).get_table_names() == ["tags"]
     assert empty_database.scalar("select label from tags where id = 1") == "theirs"

@@ -180,7 +180,7 @@ def test_prices_are_declared_as_decimals(database: Database) -> None:
 def test_a_view_of_another_program_with_the_name_of_a_new_one_is_refused(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, "0003")
     empty_database.execute("CREATE VIEW picker AS SELECT template_id, title FROM templates")
-    with pytest.raises(SchemaError, match="not this program's: picker"):
+    with pytest.raises(SchemaError, match="names of this program's: picker"):
         schema.upgrade(empty_database.engine)
     assert list(described(empty_database, "picker")) == ["template_id", "title"]
     empty_database.execute("DROP VIEW picker")

@@ -114,9 +114,9 @@ def machine(migrated: Mapping[str, str], folder: Path) -> tuple[type[CatalogMach
     return type("Machine", (CatalogMachine,), {"migrated": file, "folder": folder, "figures": figures}), figures
 
 
-PARTS = 6
+PARTS = 24
 """The long search in parts, which run beside each other: on a slow machine, one test of ten minutes looks like one that hangs."""
-LONG_EXAMPLES = 450 // PARTS
+LONG_EXAMPLES = 600 // PARTS
 PROFILE = settings(
     deadline=None,
     database=None,

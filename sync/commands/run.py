@@ -216,7 +216,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
                 out.lines([f"  ... and {more} more{shows_all}"])
         out.lines([summary(outcome.run)])
         for note in _notes(outcome):
-            out.message(note)
+            out.line(note)
     if outcome.error:
         raise outcome.error
     if exit_code and outcome.run.changes:

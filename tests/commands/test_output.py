@@ -20,10 +20,10 @@ from structlog.testing import capture_logs
 
 from sync.catalog.parsing import credit_of
 from sync.commands.output import BackgroundStream
-from sync.sandbox.server import SANDBOX_KEY
+from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.terminal.lines import wide
 from tests.builders import record, run_with
-from tests.command_line import environment, template_sync
+from tests.command_line import environment, of_sandbox, template_sync
 from tests.daemons import Upstream
 from tests.webhooks.receiver import SECRET
 
@@ -84,6 +84,16 @@ def test_at_80_columns_a_table_omits_the_tags_and_keeps_the_title(folder: Path) 
 def test_a_table_has_colours_on_a_terminal_only(folder: Path) -> None:
     assert STYLES.search(on_a_terminal(120, "list", folder=folder))
     assert not STYLES.search(template_sync("list", folder=folder).out)
+
+
+def test_a_line_break_in_a_name_of_the_catalog_begins_no_message(tmp_path: Path) -> None:
+    forged = "New\nerror: forged"
+    catalog = [record("1", **{forged: 1}), *(record(str(number), **{forged: 10**400}) for number in range(2, 30))]
+    with Sandbox(catalog) as sandbox:
+        result = template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox, SYNC_LOG_LEVEL="error"))
+    assert result.code == 76
+    messages = [line.partition(":")[0] for line in result.err.splitlines() if "forged" in line and line[0] != "{"]
+    assert messages == ["note", "note", "error"], result.err
 
 
 def test_csv_on_a_terminal_shows_no_escaped_line_ends(folder: Path) -> None:

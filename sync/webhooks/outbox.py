@@ -189,14 +189,17 @@ def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
 def _resumption(engine: Engine, endpoint: Endpoint, cursor: str, *, skip: bool) -> tuple[str, str]:
     """Return the new position, and a sentence about it."""
     try:
-        step = next(steps(engine, endpoint, cursor), None)
+        for step in steps(engine, endpoint, cursor):
+            if step.message is not None:
+                break
+            cursor = step.cursor  # no change up to here matches
+        else:
+            return cursor, f"{endpoint.name} resumes; no messages are pending."
     except CursorLost as lost:
         with writing(engine) as connection:
             leases.current_holder(connection, lock=True)
             end = str(last_cursor(connection))
         return end, f"{endpoint.name} resumes at the end of the feed ({end}), because its undelivered changes are lost: {lost}"
-    if step is None or step.message is None:
-        return (step.cursor if step else cursor), f"{endpoint.name} resumes; no messages are pending."
     message = f"{step.message.kind} of {step.message.about} ({step.message.id})"
     if not skip:
         return cursor, f"{endpoint.name} resumes with {message}."

@@ -16,7 +16,7 @@ from sync.store.lease import process_mark
 from sync.store.prune import prune
 from sync.store.tables import webhook_endpoints
 from sync.webhooks.endpoints import Endpoint, Rules
-from sync.webhooks.outbox import CLAIM_TTL, claim_endpoint, positions, register, save_attempt, steps
+from sync.webhooks.outbox import BATCH_SIZE, CLAIM_TTL, claim_endpoint, positions, register, resume, save_attempt, steps
 from tests.builders import EPOCH, record, records
 from tests.faults import sync
 
@@ -118,6 +118,17 @@ def test_a_position_that_is_not_in_the_feed_is_lost(three_runs: Database) -> Non
     with pytest.raises(CursorLost) as raised:
         walk(three_runs.engine, endpoint(), early, 200)
     assert raised.value.reason == "pruned"
+
+
+def test_an_endpoint_resumes_with_its_next_message_also_after_many_changes_that_do_not_match(sqlite: Database) -> None:
+    register(sqlite.engine, "shop", from_start=True)
+    for title in ("Number 1", "Renamed"):
+        sync([record("1", Title_en=title), *records(BATCH_SIZE + 5)[1:]], sqlite.engine)
+    to = endpoint(kinds={"changed"})
+    assert "resumes with template.changed of template 1 " in resume(sqlite.engine, to)
+    assert "skips template.changed of template 1 " in resume(sqlite.engine, to, skip=True)
+    assert [each.at_end for each in positions(sqlite.engine)] == [True]
+    assert "no messages are pending" in resume(sqlite.engine, to)
 
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)

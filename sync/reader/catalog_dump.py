@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.run_record import Status
-from sync.reader.present import WITH_DOCUMENTS, stored_of
+from sync.reader.present import WITH_DOCUMENTS, documents_present, stored_of
 from sync.reader.status import Overview, overview
 from sync.store.engine import reading
 from sync.store.schema import reading_current
@@ -94,16 +94,18 @@ class CatalogDump:
 
 
 def stamp(source: Source) -> str:
-    """Return a hash of everything that `read_catalog_dump` returns, except the times of runs, without reading documents."""
+    """Return a hash of everything that `read_catalog_dump` returns, except the times of runs, and hardly read documents."""
     with reading_current(source) as connection:
         names = ["template_id", "content_hash", "wire_hash", "cover_url", "preview_video_url", "changed_run_id", "removed_run_id"]
         query = sa.select(*(templates.c[name] for name in names)).order_by(templates.c.template_id)
         state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq, sync_state.c.oldest_run_id)
         held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id).order_by(held_removals.c.template_id)
+        # Without a wire hash, only the document shows that the order of a list changed.
+        unhashed = documents_present().where(templates.c.wire_hash.is_(None)).order_by(templates.c.template_id)
         digest = hashlib.sha256()
-        for rows in (state, held, query):
+        for rows in (state, held, query, unhashed):
             for row in connection.execute(rows):
-                digest.update(json.dumps(list(row)).encode() + b"\n")
+                digest.update(json.dumps(list(row), sort_keys=True).encode() + b"\n")
         digest.update(repr(rejected_records(connection)).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 

@@ -87,6 +87,19 @@ def test_a_changed_template_rewrites_its_page_and_the_pages_that_list_it(site: S
     assert sum(name.startswith("assets/catalog-") for name in site.times()) == 2
 
 
+def test_another_order_of_tags_is_shown_also_of_a_template_that_keeps_a_value(site: Site) -> None:
+    """Such a template has no hash of its bytes, and the order does not change the hash of its content."""
+    kept = [{name: value for name, value in each.items() if name != "ServiceId"} for each in THEN]
+    run_with(kept, site.engine, clock=ticking(WEEKS[2]))
+    site.build()
+    reordered = [{**each, "Tags": each["Tags"][::-1], "Tags_en": each["Tags_en"][::-1]} for each in kept]
+    outcome = run_with(reordered, site.engine, clock=ticking(WEEKS[2] + timedelta(days=1)))
+    assert outcome.run.changed == 0
+    site.build()
+    shown = {each["template_id"]: [tag["name"] for tag in each["tags"]] for each in json.loads(site.text("catalog.json"))}
+    assert shown["5"] == THEN[0]["Tags"][::-1] != THEN[0]["Tags"]
+
+
 def test_a_deleted_page_is_written_again(site: Site) -> None:
     site.build()
     (site.folder / "templates" / "1.html").unlink()

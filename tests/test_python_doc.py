@@ -65,8 +65,8 @@ copied. An invalid argument raises `ValueError`. A valid call that the catalog c
   *cursor* is a position in it.
 - **The past**: `as_of` returns a `Catalog`, too. Its methods `tags`, `types`, `follow`, `status` and `ensure_fresh` raise
   `CatalogError`.
-- **Text**: Filters ignore case: `STRASSE` finds `straße`. A search also ignores accents: `cafe` finds `Café`. Text is sorted by
-  code point.
+- **Text**: Filters ignore case, except resolutions and ratios: `STRASSE` finds `straße`. A search also ignores accents: `cafe`
+  finds `Café`. Text is sorted by code point.
 - **Pages**: `templates()` returns all matches, unless `limit` is given. `after` continues with the next page.
 """
 

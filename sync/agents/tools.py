@@ -122,7 +122,7 @@ def _unknown(catalog: Catalog, wanted: Arguments) -> list[str]:
     sentences = []
     for name, word in wanted.items():
         existing = names if name == "tag" else [str(value) for value in values.get(name, ())]
-        if name in values and not is_value(word, existing):
+        if name in values and not is_value(name, word, existing):
             near = similar(str(word), existing)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "; `filter_values` lists the values."
             sentences.append(f"No template has the {name} {word!r}{hint}")

@@ -208,13 +208,15 @@ def unknown_filter_values(source: Source, wanted: Selection) -> list[tuple[str, 
                 if word is None:
                     continue
                 held = {each for column in columns for each in connection.scalars(sa.select(column).distinct()) if each}
-                if not is_value(word, held):
+                if not is_value(name, word, held):
                     unknown.append((name, word, similar(word, held)))
     return unknown
 
 
-def is_value(word: Any, values: Iterable[str]) -> bool:
-    """Return whether a word equals one of the values, ignoring case."""
+def is_value(name: str, word: Any, values: Iterable[str]) -> bool:
+    """Return whether a word of a filter equals one of the values; resolutions and ratios are case-sensitive."""
+    if name in {"resolution", "ratio"}:
+        return word in values
     return str(word).casefold() in {value.casefold() for value in values}
 
 

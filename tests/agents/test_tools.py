@@ -263,3 +263,5 @@ def test_an_unknown_value_is_reported_with_similar_ones(catalog: Catalog) -> Non
         "No template has the ratio '4:5'; `filter_values` lists the values.",
     ]
     assert "unknown" not in answer(catalog, "search_templates", tag="trending", search="xyz")
+    found = answer(catalog, "search_templates", resolution="720P")
+    assert found["unknown"] == ["No template has the resolution '720P'; did you mean '720p'?"]

@@ -240,6 +240,8 @@ def test_an_unknown_filter_value_is_reported_with_a_similar_one(filled: Path) ->
     assert (result.code, result.out, result.err.splitlines()) == (0, "", ["0 templates", *warnings])
     as_json = template_sync(*arguments, "--json", folder=filled)
     assert (as_json.code, as_json.out, as_json.err.splitlines()) == (0, "[]\n", warnings)
+    other_case = template_sync("list", "--resolution", "720P", folder=filled)
+    assert other_case.err.splitlines() == ["0 templates", "No template has the resolution '720P'; did you mean '720p'?"]
 
 
 def test_a_pruned_run_is_refused_with_the_oldest_available_run(tmp_path: Path) -> None:

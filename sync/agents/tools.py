@@ -10,7 +10,7 @@ from msgspec.structs import fields as struct_fields
 
 from sync.agents import answers
 from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
-from sync.catalog.document import json_number
+from sync.catalog.document import json_number, plain_hash
 from sync.catalog.feed import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
@@ -173,14 +173,13 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     held = catalog.price_history(arguments["template_id"])
-    # A position is a time and a number, so that pruning does not change it and it contains no text of the catalog.
-    moments = [iso(each.valid_from) for each in held]
-    positions = [f"{moment}.{moments[:number].count(moment)}" for number, moment in enumerate(moments)]
+    # A hash of the resolution, as a position contains no text of the catalog, and pruning would change a number.
+    positions = [f"{iso(each.valid_from)}.{plain_hash(each.resolution)[:12]}" for each in held]
     begin = 0
     if "after" in arguments:
         if arguments["after"] not in positions:
             raise RefusedError("after: this position is not in the history any more; call without it.")
-        begin = positions.index(arguments["after"]) + 1
+        begin = len(positions) - positions[::-1].index(arguments["after"])
 
     def page(limit: int) -> PriceHistory:
         shown = held[begin : begin + limit]

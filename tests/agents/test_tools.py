@@ -226,6 +226,20 @@ def test_a_pruned_history_keeps_the_positions_of_its_rows(sqlite: Database) -> N
         assert [each["credit"] for each in rest["periods"]] == [3, 4]
 
 
+def test_a_position_in_a_history_is_lost_if_its_row_was_pruned(sqlite: Database) -> None:
+    clock = ticking()
+    for credit in (1, 2, 3):
+        prices = [{"Resolution": "480p", "Credit": credit}, {"Resolution": "720p", "Credit": 9}]
+        run_with([record("1", ConsumeItems=prices)], sqlite.engine, clock=clock)
+    with Catalog(sqlite.engine) as catalog:
+        first = answer(catalog, "price_history", template_id="1", limit=1)
+        assert [each["credit"] for each in first["periods"]] == [1]
+        prune(sqlite.engine, before=None, keep_runs=1)
+        assert [each["credit"] for each in answer(catalog, "price_history", template_id="1")["periods"]] == [9, 2, 3]
+        with pytest.raises(RefusedError):
+            answer(catalog, "price_history", template_id="1", after=first["after"])
+
+
 def test_an_unreadable_database_is_an_error(sqlite: Database) -> None:
     with Catalog(sqlite.engine) as catalog:
         sqlite.execute("DROP TABLE template_tags")

@@ -65,8 +65,9 @@ def confirm_removals(
     looked_up = look_up(api, parser, sample, controls.form, workers=workers)
     if controls.failed:
         looked_up = replace(looked_up, problem=controls.reason)
-    elif looked_up.evidence and (problem := repeat_controls(api, served, random)):
-        looked_up = replace(looked_up.without_evidence(f"no look-up counts: {problem}"), problem=problem)
+    elif looked_up.evidence and (repeated := repeat_controls(api, served, random)):
+        problem = repeated.reason if repeated.failed else ""
+        looked_up = replace(looked_up.without_evidence(f"no look-up counts: {repeated.reason}"), problem=problem)
     if many:
         doubt = _reason_to_doubt(looked_up, sample)
         if not doubt:
@@ -209,14 +210,9 @@ def run_controls(api: ApiClient, served: Sequence[str], total: int | None, rando
 
     The IDs are random, so that a server cannot predict the controls. `total` is the count that the catalog reports.
     """
-    totals: set[int | None] = set()
-    for known in _choose(served, random):
-        response = _look_up_control(api, known)
-        if isinstance(response, TryLater):
-            return ControlResult(None, f"a control look-up failed: {cause(response)}")
-        if not isinstance(response, Envelope) or not _finds(response, known):
-            return ControlResult(None, "a look-up did not find a template that the catalog had just served", failed=True)
-        totals.add(response.total)
+    totals = _look_up_served(api, served, random, "a look-up did not find a template that the catalog had just served")
+    if isinstance(totals, ControlResult):
+        return totals
     impossible = _impossible_id(served[0] if served else "0", random)
     response = _look_up_control(api, impossible)
     if isinstance(response, TryLater):
@@ -233,16 +229,25 @@ def run_controls(api: ApiClient, served: Sequence[str], total: int | None, rando
     return ControlResult(form)
 
 
-def repeat_controls(api: ApiClient, served: Sequence[str], random: Callable[[], float]) -> str:
+def repeat_controls(api: ApiClient, served: Sequence[str], random: Callable[[], float]) -> ControlResult | None:
     """Look up served IDs again, because the service may have failed meanwhile; return why the look-ups are no evidence."""
+    found = _look_up_served(api, served, random, "the look-ups no longer find templates that the catalog had just served")
+    return found if isinstance(found, ControlResult) else None
+
+
+def _look_up_served(
+    api: ApiClient, served: Sequence[str], random: Callable[[], float], not_found: str
+) -> set[int | None] | ControlResult:
+    """Look up some served IDs; return the counts that the responses report, or the result if one was not found."""
+    totals: set[int | None] = set()
     for known in _choose(served, random):
-        if not _finds(_look_up_control(api, known), known):
-            return "the look-ups no longer find templates that the catalog had just served"
-    return ""
-
-
-def _finds(response: Envelope | SyncError, known: str) -> bool:
-    return isinstance(response, Envelope) and {record_id(decode_json(raw)) for raw in response.records or ()} == {known}
+        response = _look_up_control(api, known)
+        if isinstance(response, TryLater):
+            return ControlResult(None, f"a control look-up failed: {cause(response)}")
+        if not isinstance(response, Envelope) or {record_id(decode_json(raw)) for raw in response.records or ()} != {known}:
+            return ControlResult(None, not_found, failed=True)
+        totals.add(response.total)
+    return totals
 
 
 def _look_up_control(api: ApiClient, template_id: str) -> Envelope | SyncError:

@@ -285,6 +285,19 @@ def test_a_control_that_fails_temporarily_is_no_problem_and_confirms_nothing(err
     assert confirm(lambda each: known(each) if each in "123" else error) == (Confirmation(unconfirmed=unconfirmed), [])
 
 
+@pytest.mark.parametrize("error", PASSING)
+def test_a_control_after_the_look_ups_that_fails_temporarily_is_no_problem_and_confirms_nothing(error: SyncError) -> None:
+    asked: list[str] = []
+
+    def look_up(template_id: str) -> Given:
+        asked.append(template_id)
+        return error if "7" in asked and template_id in "123" else honest(HONEST["404"])(template_id)
+
+    why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
+    unconfirmed = {"7": Unconfirmed(f"no look-up counts: a control look-up failed: {why}", answered=True)}
+    assert confirm(look_up)[0] == Confirmation(unconfirmed=unconfirmed)
+
+
 @pytest.mark.parametrize("over", [DeadlineExceeded("no"), Interrupted("no")])
 def test_the_end_of_the_run_is_not_a_result_of_a_look_up(over: SyncError) -> None:
     with pytest.raises(type(over)):

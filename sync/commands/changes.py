@@ -162,7 +162,7 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
         if heading:
             out.lines([mark(f"run {run_id}, {listed[0]['at']}, from seq {listed[0]['seq']}", "bold")])
         for change in listed:
-            out.lines([f"  {line}" for line in change_lines(change, mark)])
+            out.lines([f"  {line}" for line in change_lines(change)])
 
 
 def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
@@ -176,7 +176,7 @@ def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None,
         return
     for row in missing[:limit]:
         why = f"  ({row['state']} since run {row['since_run_id']}, {row['since_at']}: {escape_control_characters(row['reason'])})"
-        out.lines([line + why for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None}, mark)])
+        out.lines([line + why for line in change_lines({**row, "kind": "removed", "fields": [], "evidence": None})])
     held = sum(row["state"] == "held" for row in missing)
     answered = sum(row["state"] == "unconfirmed" and row["answered"] for row in missing)
     summary = [f"{count_of(held, 'removal')} held"] if held else []

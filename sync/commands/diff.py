@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Show the net changes."""
     from sync.reader.past import difference
-    from sync.terminal.lines import change_lines, mark
+    from sync.terminal.lines import change_lines
 
     if after is not None and as_of is not None:
         raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")
@@ -43,7 +43,7 @@ def command(
         context.out.json([_as_json(change) for change in shown])
         return
     for change in shown:
-        context.out.lines(change_lines(change, mark))
+        context.out.lines(change_lines(change))
     if len(shown) < len(found.changes):
         context.out.message(f"only the first {len(shown)} of {len(found.changes)} changes are shown")
     if not found.changes:

@@ -25,6 +25,6 @@ def command(context: Context, *, template_id: str, limit: int | None, as_json: b
         return
     for change in found:
         context.out.lines([mark(f"run {change['run_id']}, {change['at']}", "bold")])
-        context.out.lines(f"  {line}" for line in change_lines(change, mark))
+        context.out.lines(f"  {line}" for line in change_lines(change))
     if not found and limit != 0:
         context.out.message(f"no changes are retained: the last one, at {known['changed_at']}, was pruned")

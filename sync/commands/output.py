@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sync.config.redaction import Redactor
 from sync.errors import ConfigurationError
-from sync.terminal.lines import mark, render
+from sync.terminal.lines import render
 from sync.text import escape_control_characters, json_parts, json_text
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Output:
         """Print rows as a table, the first as its heading; see `sync.terminal.tables.table`."""
         from sync.terminal.tables import table
 
-        self.lines(table(rows, self.width, mark, whole=whole, omit=omit))
+        self.lines(table(rows, self.width, whole=whole, omit=omit))
 
     def json(self, value: Any) -> None:
         """Print a value as JSON: indented on a terminal, otherwise on one line. docs/json.md documents every form."""

@@ -16,7 +16,6 @@ from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
 from sync.commands.output import progress_on_terminal
 from sync.config.settings import require_key
 from sync.errors import SyncError
-from sync.terminal.lines import mark
 from sync.text import count_of, join_limited
 
 if TYPE_CHECKING:
@@ -209,7 +208,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
 
         if list_changes:
             for row in _change_rows(outcome.plan, CHANGES_SHOWN):
-                out.lines(change_lines(row, mark))
+                out.lines(change_lines(row))
             if (more := len(outcome.plan.changes.changes) - CHANGES_SHOWN) > 0:
                 run_id = outcome.run.run_id
                 shows_all = f"; `template-sync changes --run {run_id}` shows all" if run_id is not None else ""

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 from sync.text import count_of, escape_control_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from xml.etree import ElementTree as ET
 
     from sync.catalog.document import Document
     from sync.catalog.feed import FieldChange
     from sync.catalog.run_record import Run
-
-    Paint = Callable[[str, str], str]
 
 
 _END = "\ufdd0"
@@ -42,11 +40,6 @@ def render(line: str, *, colored: bool) -> str:
         else:
             parts[place] = escape_control_characters(part)
     return "".join(parts)
-
-
-def plain(text: str, _color: str) -> str:
-    """Return the text without a colour mark."""
-    return text
 
 
 def wide(text: str) -> int:
@@ -99,13 +92,12 @@ def summary(run: Run) -> str:
 COLORS = {"added": "green", "changed": "yellow", "removed": "red"}
 
 
-def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
-    """Format one change: a line for the template, and for `changed` one more line per field, old → new.
+def change_lines(change: Mapping[str, Any]) -> list[str]:
+    """Format one change: a marked line for the template, and for `changed` one more line per field, old → new.
 
     Args:
         change: a row of the feed: `kind`, `template_id`, `fields`, `evidence`; the title and
             prices are from `document`, or for a removal from `before`.
-        paint: adds colour marks.
     """
     kind, document = change["kind"], change.get("document") or change.get("before") or {}
     head = f"{SIGNS[kind]} {escape_control_characters(change['template_id'])}  {title(document)}".rstrip()
@@ -116,7 +108,7 @@ def change_lines(change: Mapping[str, Any], paint: Paint = plain) -> list[str]:
     fields = change.get("fields") or ()
     width = max((wide(escape_control_characters(each["field"])) for each in fields), default=0)
     return [
-        paint(head.rstrip(), COLORS[kind]),
+        mark(head.rstrip(), COLORS[kind]),
         *(f"    {pad(escape_control_characters(each['field']), width)}  {field_change(each)}" for each in fields),
     ]
 
@@ -200,7 +192,7 @@ def as_atom(changes: Sequence[Mapping[str, Any]], epoch: str, *, self_url: str |
         _put(entry, "title", f"{_VERBS[change['kind']]}: {name}", type="text")
         _put(entry, "updated", change["at"])
         _put(entry, "category", term=change["kind"])
-        _put(entry, "content", "\n".join(change_lines(change)), type="text")
+        _put(entry, "content", "\n".join(render(line, colored=False) for line in change_lines(change)), type="text")
     ET.indent(feed)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(feed, encoding="unicode") + "\n"
 

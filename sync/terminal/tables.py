@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sync.terminal.lines import cut, pad, plain, prices, title, value_text, wide
+from sync.terminal.lines import cut, mark, pad, prices, title, value_text, wide
 from sync.text import age, ago, escape_control_characters
 from sync.webhooks.endpoints import FAILING_AFTER
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from sync.catalog.document import Document
     from sync.catalog.run_record import Run
-    from sync.terminal.lines import Paint
     from sync.webhooks.endpoints import Endpoint, Position
 
 GAP = "  "
@@ -25,19 +24,13 @@ READABLE = 24
 
 
 def table(
-    rows: Sequence[Sequence[str]],
-    width: int | None = None,
-    paint: Paint = plain,
-    *,
-    whole: Sequence[str] = (),
-    omit: Sequence[str] = (),
+    rows: Sequence[Sequence[str]], width: int | None = None, *, whole: Sequence[str] = (), omit: Sequence[str] = ()
 ) -> list[str]:
     """Format rows as lines with aligned columns.
 
     Args:
         rows: the first one is the heading.
         width: maximum width of a line in columns; None: no limit.
-        paint: adds the colour of the heading.
         whole: headings of columns that are never made narrower.
         omit: headings of columns that are omitted, the first one first, while another column is narrower than `READABLE`
             and than its text.
@@ -57,7 +50,7 @@ def table(
     lines = [GAP.join(map(_filled, row, takes, widths)).rstrip() for row, takes in zip(rows, sizes, strict=True)]
     if width is not None:
         lines = [cut(line, width) for line in lines]
-    return [paint(lines[0], "bold"), *lines[1:]]
+    return [mark(lines[0], "bold"), *lines[1:]]
 
 
 def _filled(cell: str, takes: int, width: int) -> str:

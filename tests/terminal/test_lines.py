@@ -15,7 +15,6 @@ from sync.terminal.lines import (
     field_change,
     mark,
     pad,
-    plain,
     prices,
     render,
     summary,
@@ -67,7 +66,10 @@ PRICES = [{"resolution": "480p\x1b", "credit": 166.5}, {"resolution": "720p", "c
 
 
 def lines(kind: str, **change: Any) -> list[str]:
-    return change_lines({"kind": kind, "template_id": "1", **change}, lambda text, color: f"{color}: {text}")
+    found = change_lines({"kind": kind, "template_id": "1", **change})
+    for color in ("red", "green", "yellow"):
+        found = [f"{color}: {line[1:-1]}" if line == mark(line[1:-1], color) else line for line in found]
+    return found
 
 
 def test_an_added_template_is_green_and_has_its_prices() -> None:
@@ -97,7 +99,7 @@ def test_a_removed_template_is_red_and_has_its_evidence(evidence: str | None, sh
 
 
 def test_control_characters_in_an_id_are_escaped() -> None:
-    assert change_lines({"kind": "changed", "template_id": "\x1b[2J"}) == ["~ \\x1b[2J"]
+    assert lines("changed", template_id="\x1b[2J") == ["yellow: ~ \\x1b[2J"]
 
 
 @pytest.mark.parametrize(("absent", "shown"), [
@@ -170,4 +172,3 @@ def test_padding_never_truncates_a_text() -> None:
     assert pad("猫", 5) == "猫   "
     assert pad("猫", 2) == "猫"
     assert pad("猫", 1) == "猫"
-    assert plain("as it is", "red") == "as it is"

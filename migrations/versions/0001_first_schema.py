@@ -9,7 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql, postgresql
+
+from sync.store.column_types import BigId, Credit, Json, UtcDateTime
+from sync.store.migrating import has_index, table_options
 
 revision = "0001"
 down_revision = None
@@ -18,16 +20,11 @@ depends_on = None
 
 
 class _Make:
-    """Creates tables and indexes with the column types of the engine."""
+    """Creates tables and indexes, unless they exist."""
 
     def __init__(self) -> None:
         self._bind = op.get_bind()
-        self._dialect = self._bind.dialect
-        self.server = server = self._dialect.name
-        self.moment: Any = mysql.DATETIME(fsp=6) if server == "mysql" else sa.DateTime(timezone=server == "postgresql")
-        self.credit: Any = sa.Double() if server == "sqlite" else sa.Numeric(30, 15)
-        self.json: Any = postgresql.JSONB() if server == "postgresql" else sa.JSON()
-        self.counted: Any = sa.Integer() if server == "sqlite" else sa.BigInteger()
+        self.server = self._bind.dialect.name
 
     def text(self, length: int) -> sa.String:
         return sa.String(length, collation="C" if self.server == "postgresql" else None)  # ids and tags sort by code point
@@ -37,26 +34,15 @@ class _Make:
         return sa.Column(name, kind, *rest, nullable=null, **options)
 
     def table(self, name: str, *parts: Any, key: tuple[str, ...], **options: Any) -> None:
-        # Only a no-pad binary collation distinguishes a and A, é and e, "a " and "a"; the server's default may be latin1.
-        exact = "utf8mb4_nopad_bin" if getattr(self._dialect, "is_mariadb", False) else "utf8mb4_0900_bin"
-        op.create_table(
-            name,
-            *parts,
-            sa.PrimaryKeyConstraint(*key, name=f"pk_{name}"),
-            if_not_exists=True,
-            mysql_charset="utf8mb4",
-            mysql_collate=exact,
-            mysql_engine="InnoDB",
-            mysql_row_format="DYNAMIC",  # the server's default may limit keys to 767 bytes
-            **options,
-        )
+        constraint = sa.PrimaryKeyConstraint(*key, name=f"pk_{name}")
+        op.create_table(name, *parts, constraint, if_not_exists=True, **table_options(self._bind), **options)
 
     @staticmethod
     def template(name: str) -> sa.ForeignKeyConstraint:
         return sa.ForeignKeyConstraint(["template_id"], ["templates.template_id"], name=f"fk_{name}_template_id")
 
     def index(self, name: str, of: str, *columns: str) -> None:
-        if name not in {found["name"] for found in sa.inspect(self._bind).get_indexes(of)}:
+        if not has_index(self._bind, of, name):
             op.create_index(name, of, list(columns))
 
 
@@ -83,13 +69,13 @@ def _create_catalog(make: _Make) -> None:
         make.column("template_type", make.text(255), null=True),
         make.column("input_requirement", sa.Text(), null=True),
         make.column("input_num", sa.Integer(), null=True),
-        make.column("released_at", make.moment, null=True),
-        make.column("extra", make.json),
+        make.column("released_at", UtcDateTime(), null=True),
+        make.column("extra", Json()),
         make.column("content_hash", make.text(64)),
         make.column("fingerprint", make.text(64)),
-        make.column("first_seen_at", make.moment),
-        make.column("changed_at", make.moment),
-        make.column("removed_at", make.moment, null=True),
+        make.column("first_seen_at", UtcDateTime()),
+        make.column("changed_at", UtcDateTime()),
+        make.column("removed_at", UtcDateTime(), null=True),
         make.column("first_seen_run_id", sa.BigInteger()),
         make.column("changed_run_id", sa.BigInteger()),
         make.column("removed_run_id", sa.BigInteger(), null=True),
@@ -100,7 +86,7 @@ def _create_catalog(make: _Make) -> None:
         make.column("template_id", make.text(255)),
         make.column("resolution", make.text(64)),
         make.column("position", sa.Integer()),
-        make.column("credit", make.credit),
+        make.column("credit", Credit()),
         make.template("consume_items"),
         key=("template_id", "resolution"),
     )
@@ -109,9 +95,9 @@ def _create_catalog(make: _Make) -> None:
         make.column("template_id", make.text(255)),
         make.column("resolution", make.text(64)),
         make.column("from_run_id", sa.BigInteger()),
-        make.column("credit", make.credit),
-        make.column("valid_from", make.moment),
-        make.column("valid_until", make.moment, null=True),
+        make.column("credit", Credit()),
+        make.column("valid_from", UtcDateTime()),
+        make.column("valid_until", UtcDateTime(), null=True),
         make.template("price_periods"),
         key=("template_id", "resolution", "from_run_id"),
     )
@@ -147,15 +133,15 @@ def _create_history(make: _Make) -> None:
     counts = ("pages", "requests", "retries", "bytes", "seen", "added", "removed", "changed", "unchanged", "rejected", "held")
     make.table(
         "sync_runs",
-        make.column("run_id", make.counted, autoincrement=True),
+        make.column("run_id", BigId, autoincrement=True),
         make.column("trigger", make.text(16)),
         make.column("status", make.text(16)),
-        make.column("started_at", make.moment),
-        make.column("finished_at", make.moment, null=True),
+        make.column("started_at", UtcDateTime()),
+        make.column("finished_at", UtcDateTime(), null=True),
         make.column("catalog_total", sa.BigInteger(), null=True),
         *(make.column(name, sa.BigInteger() if name == "bytes" else sa.Integer(), server_default="0") for name in counts),
-        make.column("fields_appeared", make.json, null=True),
-        make.column("fields_vanished", make.json, null=True),
+        make.column("fields_appeared", Json(), null=True),
+        make.column("fields_vanished", Json(), null=True),
         make.column("error_code", make.text(32), null=True),
         make.column("error", sa.Text(), null=True),
         make.column("fence", sa.BigInteger(), null=True),
@@ -173,10 +159,10 @@ def _create_history(make: _Make) -> None:
         "template_changes",
         make.column("seq", sa.BigInteger(), autoincrement=False),
         make.column("run_id", sa.BigInteger()),
-        make.column("at", make.moment),
+        make.column("at", UtcDateTime()),
         make.column("template_id", make.text(255)),
         make.column("kind", make.text(16)),
-        make.column("fields", make.json, null=True),
+        make.column("fields", Json(), null=True),
         make.column("evidence", make.text(16), null=True),
         sa.UniqueConstraint("run_id", "template_id", name="uq_template_changes_run_id_template_id"),
         sa.CheckConstraint("kind in ('added', 'removed', 'changed')", name="ck_template_changes_kind"),
@@ -188,7 +174,7 @@ def _create_history(make: _Make) -> None:
         make.column("template_id", make.text(255)),
         make.column("from_run_id", sa.BigInteger()),
         make.column("until_run_id", sa.BigInteger(), null=True),
-        make.column("document", make.json),
+        make.column("document", Json()),
         make.column("content_hash", make.text(64)),
         make.template("template_versions"),
         key=("template_id", "from_run_id"),
@@ -229,11 +215,11 @@ def _create_state(make: _Make) -> None:
         make.column("name", make.text(16)),
         make.column("last_seq", sa.BigInteger()),
         make.column("oldest_seq", sa.BigInteger()),
-        make.column("wire_fields", make.json, null=True),
-        make.column("absent_fields", make.json, null=True),
+        make.column("wire_fields", Json(), null=True),
+        make.column("absent_fields", Json(), null=True),
         make.column("unreconciled_ids", make.text(64), null=True),
         make.column("unreconciled_runs", sa.Integer()),
-        make.column("next_run_at", make.moment, null=True),
+        make.column("next_run_at", UtcDateTime(), null=True),
         key=("name",),
     )
     for row in (

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
+from sync.store.column_types import Credit, Json
 from sync.store.migrating import backfill_cursors, has_column, has_index, put_view, table_options
 
 revision = "0003"
@@ -26,12 +26,10 @@ LOCKS = ("template_changes", "sync_state", "change_feed", "sync_status")
 
 
 def _added() -> list[tuple[str, sa.Column[Any]]]:
-    server = op.get_bind().dialect.name
-    text = {"collation": "C"} if server == "postgresql" else {}
-    json: Any = postgresql.JSONB() if server == "postgresql" else sa.JSON()
+    text = {"collation": "C"} if op.get_bind().dialect.name == "postgresql" else {}
     return [
         ("template_changes", sa.Column("document_hash", sa.String(64, **text), nullable=True)),
-        ("template_changes", sa.Column("breaking", json, nullable=True)),
+        ("template_changes", sa.Column("breaking", Json(), nullable=True)),
         ("template_changes", sa.Column("cursor", sa.String(64, **text), nullable=True)),
         ("sync_state", sa.Column("feed_epoch", sa.String(12, **text), nullable=True)),
         ("sync_state", sa.Column("last_cursor", sa.String(64, **text), nullable=True)),
@@ -47,14 +45,13 @@ def upgrade() -> None:
     if not has_index(bind, "template_changes", INDEX):
         op.create_index(INDEX, "template_changes", ["cursor"], unique=True)
     text = {"collation": "C"} if bind.dialect.name == "postgresql" else {}
-    credit: Any = sa.Double() if bind.dialect.name == "sqlite" else sa.Numeric(30, 15)
     op.create_table(
         "price_changes",
         sa.Column("seq", sa.BigInteger(), nullable=False, autoincrement=False),
         sa.Column("resolution", sa.String(64, **text), nullable=False),
         sa.Column("template_id", sa.String(255, **text), nullable=False),
-        sa.Column("old_credit", credit, nullable=True),
-        sa.Column("new_credit", credit, nullable=True),
+        sa.Column("old_credit", Credit(), nullable=True),
+        sa.Column("new_credit", Credit(), nullable=True),
         sa.PrimaryKeyConstraint("seq", "resolution", name="pk_price_changes"),
         if_not_exists=True,
         **table_options(bind),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
+from sync.store.column_types import UtcDateTime
 from sync.store.migrating import table_options
 
 revision = "0005"
@@ -19,15 +17,14 @@ depends_on = None
 def upgrade() -> None:
     bind = op.get_bind()
     text = {"collation": "C"} if bind.dialect.name == "postgresql" else {}
-    moment: Any = {"mysql": mysql.DATETIME(fsp=6), "postgresql": sa.DateTime(timezone=True)}.get(bind.dialect.name, sa.DateTime())
     op.create_table(
         "webhook_endpoints",
         sa.Column("name", sa.String(64, **text), nullable=False),
         sa.Column("position", sa.String(64, **text), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("failing_since", moment, nullable=True),
-        sa.Column("next_attempt_at", moment, nullable=True),
-        sa.Column("last_attempt_at", moment, nullable=True),
+        sa.Column("failing_since", UtcDateTime(), nullable=True),
+        sa.Column("next_attempt_at", UtcDateTime(), nullable=True),
+        sa.Column("last_attempt_at", UtcDateTime(), nullable=True),
         sa.Column("last_status", sa.Integer(), nullable=True),
         sa.Column("last_answer", sa.String(200, **text), nullable=True),
         sa.Column("paused", sa.String(32, **text), nullable=True),

@@ -12,8 +12,8 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
 
+from sync.store.column_types import UtcDateTime
 from sync.store.migrating import has_column, table_options
 
 revision = "0006"
@@ -43,11 +43,10 @@ def upgrade() -> None:
     for table, column in _added():
         if not has_column(bind, table, column.name):
             op.add_column(table, column)
-    moment: Any = {"mysql": mysql.DATETIME(fsp=6), "postgresql": sa.DateTime(timezone=True)}.get(bind.dialect.name, sa.DateTime())
     op.create_table(
         "planned_runs",
         sa.Column("host", _text(255), nullable=False),
-        sa.Column("next_run_at", moment, nullable=False),
+        sa.Column("next_run_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("host", name="pk_planned_runs"),
         if_not_exists=True,
         **table_options(bind),

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import mysql
-from sqlalchemy.dialects.postgresql import JSONB
 
 from sync.errors import SchemaError
+from sync.store.column_types import Json, UtcDateTime
 from sync.store.migrating import backfill_cursors, has_column, table_options
 from sync.store.tables import VIEWS
 
@@ -36,28 +35,21 @@ LOCKS = ("held_removals", "sync_runs", "sync_state", "templates")
 """The tables and views that this migration alters, see migrations/env.py."""
 
 
-def _moment() -> Any:
-    name = op.get_bind().dialect.name
-    return {"mysql": mysql.DATETIME(fsp=6), "postgresql": sa.DateTime(timezone=True)}.get(name, sa.DateTime())
-
-
 def _added() -> list[tuple[str, sa.Column[Any]]]:
     return [
         ("sync_runs", sa.Column("unconfirmed", sa.Integer(), nullable=False, server_default="0")),
-        ("sync_state", sa.Column("unreconciled_since", _moment(), nullable=True)),
-        ("held_removals", sa.Column("since_at", _moment(), nullable=True)),  # nullable until existing rows have it
+        ("sync_state", sa.Column("unreconciled_since", UtcDateTime(), nullable=True)),
+        ("held_removals", sa.Column("since_at", UtcDateTime(), nullable=True)),  # nullable until existing rows have it
     ]
 
 
 def _dropped() -> list[tuple[str, sa.Column[Any]]]:
     """Return the dropped columns with the defaults of a downgrade, which make the older version parse all records."""
-    dialect = op.get_bind().dialect.name
-    json = JSONB() if dialect == "postgresql" else sa.JSON()
-    exact = "C" if dialect == "postgresql" else None
+    exact = "C" if op.get_bind().dialect.name == "postgresql" else None
     return [
-        ("sync_state", sa.Column("wire_fields", json, nullable=True)),
-        ("sync_state", sa.Column("absent_fields", json, nullable=True)),
-        ("sync_state", sa.Column("next_run_at", _moment(), nullable=True)),
+        ("sync_state", sa.Column("wire_fields", Json(), nullable=True)),
+        ("sync_state", sa.Column("absent_fields", Json(), nullable=True)),
+        ("sync_state", sa.Column("next_run_at", UtcDateTime(), nullable=True)),
         ("sync_runs", sa.Column("place", sa.String(255, collation=exact), nullable=True)),
         ("templates", sa.Column("fingerprint", sa.String(64, collation=exact), nullable=False, server_default="")),
     ]
@@ -73,7 +65,7 @@ def upgrade() -> None:
     backfill_cursors(bind)
     _backfill_since_at(bind)
     with op.batch_alter_table("held_removals") as batch:
-        batch.alter_column("since_at", existing_type=_moment(), nullable=False)
+        batch.alter_column("since_at", existing_type=UtcDateTime(), nullable=False)
     _create_unconfirmed_removals(bind)
 
 
@@ -119,11 +111,10 @@ def _unreadable_views(bind: sa.Connection) -> Iterator[str]:
 
 
 def _backfill_since_at(bind: sa.Connection) -> None:
-    now = datetime.now(UTC) if bind.dialect.name == "postgresql" else datetime.now(UTC).replace(tzinfo=None)
     started = "(SELECT started_at FROM sync_runs WHERE sync_runs.run_id = held_removals.since_run_id)"
     newest = "(SELECT MAX(started_at) FROM sync_runs)"
     statement = f"UPDATE held_removals SET since_at = COALESCE({started}, {newest}, :now) WHERE since_at IS NULL"
-    bind.execute(sa.text(statement).bindparams(sa.bindparam("now", now, type_=_moment())))
+    bind.execute(sa.text(statement).bindparams(sa.bindparam("now", datetime.now(UTC), type_=UtcDateTime())))
 
 
 def _create_unconfirmed_removals(bind: sa.Connection) -> None:
@@ -132,7 +123,7 @@ def _create_unconfirmed_removals(bind: sa.Connection) -> None:
         "unconfirmed_removals",
         sa.Column("template_id", sa.String(255, **text), nullable=False),
         sa.Column("since_run_id", sa.BigInteger(), nullable=False),
-        sa.Column("since_at", _moment(), nullable=False),
+        sa.Column("since_at", UtcDateTime(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("answered", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["template_id"], ["templates.template_id"], name="fk_unconfirmed_removals_template_id"),

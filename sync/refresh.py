@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,11 @@ from sync.store.apply import Store
 from sync.store.lease import REFRESH
 from sync.store.state import require_origin
 from sync.synchronise import Outcome, Plan, run_with_lease
+from sync.text import MAX_CLOCK_SKEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from sqlalchemy import Engine
 
@@ -112,15 +114,16 @@ def ensure_fresh(engine: Engine, template_id: str, max_age: timedelta, *, wait: 
         LeaseBusy: another run held the lease during the whole wait.
         SyncError: the request or the recording failed.
     """
-    began = clock()
+    began, skew = clock(), timedelta(seconds=MAX_CLOCK_SKEW)
 
     def is_fresh(source: Source) -> bool:
         verified = verified_at(source, template_id)
-        return verified is not None and clock() - verified < max_age
+        # A later time was written by a clock that was ahead, so its age is unknown.
+        return verified is not None and -min(skew, max_age) < clock() - verified < max_age
 
     def stop_if_fetched(source: Source) -> None:
         last = last_refresh(source, template_id)
-        if (last is not None and last.at > began) or is_fresh(source):
+        if (last is not None and began < last.at <= clock() + skew) or is_fresh(source):
             raise _FetchedByOtherError
 
     if is_fresh(engine):

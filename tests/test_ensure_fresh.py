@@ -106,6 +106,23 @@ def test_ensure_fresh_requests_only_templates_older_than_max_age(sqlite: Databas
     assert sqlite.scalar("SELECT count(*) FROM sync_runs") == runs + 1, "so is a refresh without a change"
 
 
+@pytest.mark.parametrize("by", ["run", "refresh"])
+def test_ensure_fresh_does_not_trust_a_time_of_a_clock_that_was_ahead(sqlite: Database, synchronised: Sandbox, by: str) -> None:
+    if by == "run":
+        run_against(synchronised.url, sqlite.engine, clock=noon(24 * 60))
+    else:
+        Catalog(sqlite.engine, clock=noon(24 * 60)).ensure_fresh("1", 0)
+    synchronised.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
+    assert Catalog(sqlite.engine, clock=noon(10)).ensure_fresh("1", 60).title_en == "Renamed"
+
+
+def test_ensure_fresh_accepts_small_differences_of_clocks(sqlite: Database, synchronised: Sandbox) -> None:
+    synchronised.replace([record("1", Title_en="Renamed"), *records(3)[1:]])
+    ahead = Catalog(sqlite.engine, clock=noon(-0.5))
+    assert ahead.ensure_fresh("1", 60).title_en == "Number 1"
+    assert ahead.ensure_fresh("1", 0).title_en == "Renamed"
+
+
 def test_ensure_fresh_of_a_removed_or_unknown_template(sqlite: Database, synchronised: Sandbox) -> None:
     catalog = Catalog(sqlite.engine, clock=noon(10))
     synchronised.replace([*records(2), record("9")])

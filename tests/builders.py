@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from sync.retry_policy import RetryPolicy
 
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"
-OF_ITS_OWN = {"token"}
+RANDOM_COLUMNS = {"token"}
 """Columns with random values."""
 EPOCH = "0123456789ab"
 """Epoch of the feed in every test database, so that the same history has the same cursors on each engine."""

@@ -1,4 +1,4 @@
-"""An API client without sockets, threads or waiting: a function gives the responses, in an order that the test chooses."""
+"""An API client without sockets, threads or waiting: a function gives the responses, in an order chosen by the test."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Answering(ApiClient):
+class FakeClient(ApiClient):
     """An API client that sends each request once, to a function.
 
     Args:
         answer: returns an envelope, an error, or the HTTP status and body, which are classified as by the real client. What it
             raises is raised. After a DeadlineExceeded or an Interrupted, every request raises it.
-        order: gets the number of requests in flight, and returns the index of the next one to answer; by default a fixed mixture.
+        order: gets the number of requests in flight, and returns the index of the next one to answer; by default a fixed shuffle.
 
     Attributes:
-        asked: every request, in the order answered.
+        requests: every request, in the order answered.
         interrupted: whether `interrupt` was called.
     """
 
@@ -44,35 +44,35 @@ class Answering(ApiClient):
 
     def __init__(self, answer: Callable[[Params], Given], order: Callable[[int], int] | None = None) -> None:
         self.statistics = RequestStatistics()
-        self.asked: list[Params] = []
+        self.requests: list[Params] = []
         self.interrupted = False
         self._give = answer
-        self._order = order or (lambda in_flight: len(self.asked) * 7 % in_flight)
+        self._order = order or (lambda in_flight: len(self.requests) * 7 % in_flight)
         self._over: SyncError | None = None
 
-    def get(self, question: Params) -> Envelope:
+    def get(self, params: Params) -> Envelope:
         """Answer one request, or raise its error."""
-        answer = self._answer(question)
+        answer = self._answer(params)
         if isinstance(answer, SyncError):
             raise answer
         return answer
 
-    def get_many(self, questions: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
+    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
         """Keep as many requests in flight as there are workers, and answer them in the chosen order."""
-        waiting = iter(questions)
+        waiting = iter(requests)
         in_flight: list[Params] = []
         while True:
-            while len(in_flight) < workers and (question := next(waiting, None)) is not None:
-                in_flight.append(question)
+            while len(in_flight) < workers and (params := next(waiting, None)) is not None:
+                in_flight.append(params)
             if not in_flight:
                 return
-            question = in_flight.pop(self._order(len(in_flight)))
-            yield question, self._answer(question)
+            params = in_flight.pop(self._order(len(in_flight)))
+            yield params, self._answer(params)
 
     def check_deadline(self) -> None:
         """Raise if `interrupt` was called, or `answer` returned or raised the end of the run."""
         if self.interrupted:
-            raise Interrupted("Stopped, as asked.")
+            raise Interrupted("Interrupted.")
         if self._over:
             raise self._over
 
@@ -84,12 +84,12 @@ class Answering(ApiClient):
         """Answer no more requests, including those in flight."""
         self.interrupted = True
 
-    def _answer(self, question: Params) -> Envelope | SyncError:
+    def _answer(self, params: Params) -> Envelope | SyncError:
         self.check_deadline()
         self.statistics.count(requests=1)
-        self.asked.append(question)
+        self.requests.append(params)
         try:
-            given = self._give(question)
+            given = self._give(params)
         except (DeadlineExceeded, Interrupted) as over:
             self._over = over
             raise
@@ -100,9 +100,9 @@ class Answering(ApiClient):
             return given
         status, body = given
         self.statistics.count(received=len(body), decompressed=len(body))
-        code, judged = classify_response(status, {}, body, NOW)
+        code, result = classify_response(status, {}, body, NOW)
         self.statistics.count_code(code)
-        return judged
+        return result
 
 
 def listed(records: Iterable[Any], total: int | None) -> Envelope:
@@ -110,8 +110,8 @@ def listed(records: Iterable[Any], total: int | None) -> Envelope:
     return Envelope(200, "success", total, [each if isinstance(each, bytes) else json.dumps(each).encode() for each in records])
 
 
-def not_there(message: str = "The template does not exist") -> NotFound:
-    """Make the 404 of the API."""
+def not_found(message: str = "The template does not exist") -> NotFound:
+    """Make the 404 response of the API."""
     return NotFound("There is no template catalog at this address (404).", envelope=Envelope(404, message, None, None))
 
 
@@ -129,27 +129,27 @@ class Pages:
     total: int | None = None
     looked_up: Mapping[str, Sequence[Record]] = field(default_factory=dict)
 
-    def answer(self, question: Params) -> Given:
-        if "template_id" in question:
-            asked = str(question["template_id"])
-            here = [each for page in self.pages for each in page if _id(each) == asked]
-            found = self.looked_up.get(asked, here[:1])
-            return listed(found, len(found)) if found else not_there()
-        number = int(question["page"])
+    def answer(self, params: Params) -> Given:
+        if "template_id" in params:
+            template_id = str(params["template_id"])
+            here = [each for page in self.pages for each in page if _id(each) == template_id]
+            found = self.looked_up.get(template_id, here[:1])
+            return listed(found, len(found)) if found else not_found()
+        number = int(params["page"])
         page = self.pages[number - 1] if number <= len(self.pages) else []
         return listed(page, sum(map(len, self.pages)) if self.total is None else self.total)
 
 
-def serving(*walks: Pages) -> Answering:
-    """Serve one catalog in each walk of a run; the last one stays."""
+def serving(*walks: Pages) -> FakeClient:
+    """Serve one catalog in each walk of a run; the last one in all further walks."""
     begun = 0
 
-    def answer(question: Params) -> Given:
+    def answer(params: Params) -> Given:
         nonlocal begun
-        begun += question.get("page") == 1
-        return walks[max(0, min(begun, len(walks)) - 1)].answer(question)
+        begun += params.get("page") == 1
+        return walks[max(0, min(begun, len(walks)) - 1)].answer(params)
 
-    return Answering(answer)
+    return FakeClient(answer)
 
 
 def _id(each: Record) -> Any:
@@ -157,14 +157,14 @@ def _id(each: Record) -> Any:
     return value.get("TemplateId")
 
 
-def scripted(script: Script) -> Answering:
+def scripted(script: Script) -> FakeClient:
     """Give the replies of a scripted server without a network; a reply that breaks the connection becomes a 503."""
     count = itertools.count(1)
 
-    def answer(question: Params) -> tuple[int, bytes]:
-        query = {name: str(value) for name, value in question.items()}
+    def answer(params: Params) -> tuple[int, bytes]:
+        query = {name: str(value) for name, value in params.items()}
         reply = script(Request(next(count), "/", query, {}, 0.0))
         plain = reply == Reply(reply.body, reply.status, reply.headers) and "content-encoding" not in dict(reply.headers)
         return (reply.status, reply.body) if plain else (503, b"")
 
-    return Answering(answer)
+    return FakeClient(answer)

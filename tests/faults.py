@@ -1,4 +1,4 @@
-"""What the tests of faults share: a catalog without a network, what must hold in any database, processes that can be killed."""
+"""Helpers for tests of faults: a catalog without a network, invariants of a database, processes that can be killed."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ from sync.store.tables import (
 )
 from sync.synchronise import Outcome, synchronise
 from sync.text import iso
-from tests.builders import OF_ITS_OWN, record
-from tests.fake_client import Answering
+from tests.builders import RANDOM_COLUMNS, record
+from tests.fake_client import FakeClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 PROCESSES = multiprocessing.get_context("forkserver")
-"""Starts a process in milliseconds, by forking one that has everything imported and no threads."""
+"""Starts a process in milliseconds by forking one that has imported everything and has no threads."""
 PROCESSES.set_forkserver_preload(
     ["pytest", "alembic.command", "psycopg", "pymysql", "sqlalchemy.dialects.mysql.pymysql", __name__]
 )
@@ -61,23 +61,23 @@ PROCESSES.set_forkserver_preload(
 # A catalog without a network --------------------------------------------------------------------------------------------
 
 
-class Catalog(Answering):
-    """Stands where the endpoint stands, and answers as the sandbox does, without a network.
+class Catalog(FakeClient):
+    """A client that returns the responses of the sandbox without a network.
 
     Args:
         served: the records.
-        on_ask: called before each answer, to wait or to act while a run is fetching.
+        on_request: called before each response, to wait or to act during a run.
     """
 
-    def __init__(self, served: Sequence[dict[str, Any]], on_ask: Callable[[], object] | None = None) -> None:
+    def __init__(self, served: Sequence[dict[str, Any]], on_request: Callable[[], object] | None = None) -> None:
         super().__init__(self._listed)
         self.served = served
-        self.on_ask = on_ask
+        self.on_request = on_request
 
-    def _listed(self, question: Params) -> tuple[int, bytes]:
-        if self.on_ask:
-            self.on_ask()
-        answer = list_templates(self.served, {name: str(value) for name, value in question.items()})
+    def _listed(self, params: Params) -> tuple[int, bytes]:
+        if self.on_request:
+            self.on_request()
+        answer = list_templates(self.served, {name: str(value) for name, value in params.items()})
         return answer["code"], json.dumps(answer).encode()
 
 
@@ -86,14 +86,14 @@ def real_clock() -> datetime:
 
 
 def at(minute: int) -> Callable[[], datetime]:
-    """Give a clock that shows microseconds and goes on by a second at each look."""
+    """Make a clock with microseconds that advances by a second in each call."""
     start = datetime(2026, 1, 1, 12, minute % 60, 0, 123456, tzinfo=UTC) + timedelta(hours=minute // 60)
     count = itertools.count()
     return lambda: start + timedelta(seconds=next(count))
 
 
 def sync(
-    source: Sequence[dict[str, Any]] | Answering,
+    source: Sequence[dict[str, Any]] | FakeClient,
     engine: sa.Engine,
     *,
     ttl: float = 60.0,
@@ -101,11 +101,11 @@ def sync(
     sleep: Callable[[float], None] = lambda _: None,
     **options: Any,
 ) -> Outcome:
-    """Run once, by the program's own path."""
-    endpoint = source if isinstance(source, Answering) else Catalog(source)
+    """Run once."""
+    endpoint = source if isinstance(source, FakeClient) else Catalog(source)
     store = Store(engine, sleep=sleep)
-    dice = random.Random(1).random  # noqa: S311 - which controls are asked for is the same each time
-    return synchronise(store, endpoint, RunOptions(**options), trigger="run", ttl=ttl, clock=clock, random=dice)
+    rng = random.Random(1).random  # noqa: S311 - the same controls each time
+    return synchronise(store, endpoint, RunOptions(**options), trigger="run", ttl=ttl, clock=clock, random=rng)
 
 
 BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1, 6)]
@@ -115,11 +115,11 @@ AFTER = [
     record("4", Title_en="Number 4", Cover="https://media.example/cover.jpeg?x-expires=2"),
     record("6", Title_en="Number 6", Tags=["热门 "], Tags_en=["Trending "]),
 ]
-"""From one to the other: one template comes, one goes, one changes in every way, one only gets a new signature."""
+"""From BEFORE to AFTER: one template is added, one removed, one changed in every field, one gets only a new signature."""
 
 
 def versioned(version: int, count: int = 4) -> list[dict[str, Any]]:
-    """Make a catalog that says in every part which version it is; which templates it holds depends on the version, too."""
+    """Make a catalog whose values contain its version; its templates depend on the version, too."""
     return [
         record(
             str(number),
@@ -137,33 +137,33 @@ def versioned(version: int, count: int = 4) -> list[dict[str, Any]]:
 
 
 def documents(connection: sa.Connection) -> dict[str, Document]:
-    """Put the present catalog together from the tables of rows, as an app would."""
+    """Return the present catalog, built from the tables as an app does."""
     lists: dict[str, dict[str, list[Any]]] = {"consume_items": {}, "tags": {}, "aspect_ratios": {}}
     for row in connection.execute(sa.select(consume_items).order_by(consume_items.c.position)):
         item = {"resolution": row.resolution, "credit": json_number(row.credit)}
         lists["consume_items"].setdefault(row.template_id, []).append(item)
-    placed = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en).join(
+    positions = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en).join(
         tags, tags.c.tag_id == template_tags.c.tag_id
     )
-    for row in connection.execute(placed.order_by(template_tags.c.position)):
+    for row in connection.execute(positions.order_by(template_tags.c.position)):
         lists["tags"].setdefault(row.template_id, []).append({"name": row.name, "name_en": row.name_en})
     for row in connection.execute(sa.select(template_aspect_ratios).order_by(template_aspect_ratios.c.position)):
         lists["aspect_ratios"].setdefault(row.template_id, []).append(row.aspect_ratio)
     found: dict[str, Document] = {}
-    not_told = {
+    bookkeeping = {
         "content_hash", "wire_hash", "first_seen_at", "changed_at", "removed_at",
         "first_seen_run_id", "changed_run_id", "removed_run_id",
     }  # fmt: skip
     for mapping in connection.execute(sa.select(templates).where(templates.c.removed_at.is_(None))).mappings():
         key = mapping["template_id"]
-        scalars = {name: value for name, value in mapping.items() if name not in not_told}
+        scalars = {name: value for name, value in mapping.items() if name not in bookkeeping}
         scalars["released_at"] = None if scalars["released_at"] is None else iso(scalars["released_at"])
         found[key] = {**scalars, **{name: lists[name].get(key, []) for name in lists}}
     return found
 
 
 def replayed(connection: sa.Connection, anomalies: list[str]) -> dict[str, Document]:
-    """Fold the feed from its start, as a consumer would; say what makes no sense in it."""
+    """Replay the feed from its start; append its contradictions to `anomalies`."""
     version = sa.and_(
         template_versions.c.template_id == template_changes.c.template_id,
         template_versions.c.from_run_id == template_changes.c.run_id,
@@ -174,47 +174,47 @@ def replayed(connection: sa.Connection, anomalies: list[str]) -> dict[str, Docum
     rows = connection.execute(feed.outerjoin(template_versions, version).order_by(template_changes.c.seq)).all()
     for expected, row in enumerate(rows, 1):
         if row.seq != expected:
-            anomalies.append(f"seq {row.seq} stands where {expected} should")
+            anomalies.append(f"seq {row.seq} follows instead of {expected}")
         if row.run_id < newest_run:
             anomalies.append(f"seq {row.seq}: run {row.run_id} after run {newest_run}")
         newest_run = max(newest_run, row.run_id)
         if (row.kind == "added") == (row.template_id in catalog):
-            anomalies.append(f"seq {row.seq}: {row.kind} makes no sense")
+            anomalies.append(f"seq {row.seq}: {row.kind} contradicts the changes before it")
         if row.kind == "removed":
             catalog.pop(row.template_id, None)
         else:
-            for told in row.fields or ():
-                before = catalog.get(row.template_id, {}).get(told["field"], told["old"])
-                if before != told["old"]:
-                    anomalies.append(f"seq {row.seq}: {told['field']} was {before!r}, not {told['old']!r}")
+            for field in row.fields or ():
+                before = catalog.get(row.template_id, {}).get(field["field"], field["old"])
+                if before != field["old"]:
+                    anomalies.append(f"seq {row.seq}: {field['field']} was {before!r}, not {field['old']!r}")
             catalog[row.template_id] = row.document
     return catalog
 
 
 def anomalies(database: Database | sa.Engine) -> list[str]:
-    """Look for everything that must never be; an empty list is what every test wants."""
+    """Return every violated invariant of a database."""
     found: list[str] = []
     engine = database if isinstance(database, sa.Engine) else database.engine
     with reading(engine) as connection:
         catalog = documents(connection)
         if replayed(connection, found) != catalog:
             found.append("the feed does not replay to the tables")
-        still = sa.select(template_versions.c.template_id, template_versions.c.document)
-        open_versions = connection.execute(still.where(template_versions.c.until_run_id.is_(None))).all()
+        versions = sa.select(template_versions.c.template_id, template_versions.c.document)
+        open_versions = connection.execute(versions.where(template_versions.c.until_run_id.is_(None))).all()
         if {row.template_id: row.document for row in open_versions} != catalog or len(open_versions) != len(catalog):
             found.append("the open versions are not the present templates")
         last = connection.scalar(sa.select(sa.func.max(template_changes.c.seq))) or 0
         if connection.scalar(sa.select(sync_state.c.last_seq)) != last:
             found.append("last_seq is not the feed's last")
         applied = (str(Status.SUCCEEDED), str(Status.HELD), str(Status.INCOMPLETE))
-        stray = sa.select(template_changes.c.seq).join(sync_runs, sync_runs.c.run_id == template_changes.c.run_id)
-        if connection.execute(stray.where(sync_runs.c.status.not_in(applied))).all():
+        published = sa.select(template_changes.c.seq).join(sync_runs, sync_runs.c.run_id == template_changes.c.run_id)
+        if connection.execute(published.where(sync_runs.c.status.not_in(applied))).all():
             found.append("a run that applied nothing has changes")
         fences = connection.scalars(
             sa.select(sync_runs.c.fence).where(sync_runs.c.fence.is_not(None)).order_by(sync_runs.c.run_id)
         )
         if (numbers := fences.all()) != sorted(set(numbers)):
-            found.append("a fence was given twice, or went back")
+            found.append("a fence was repeated or decreased")
     return [*found, *feed_problems(engine)]
 
 
@@ -226,11 +226,11 @@ def applied_once(database: Database) -> None:
 
 
 def dumped(engine: sa.Engine) -> dict[str, list[str]]:
-    """Give every table as sorted lines of JSON: the same bytes for the same values, whatever the engine."""
+    """Return every table as sorted lines of JSON: equal values have equal bytes on every engine."""
     with reading(engine) as connection:
         return {
             name: sorted(
-                canonical({column: _told(value) for column, value in row.items() if column not in OF_ITS_OWN})
+                canonical({column: _json_value(value) for column, value in row.items() if column not in RANDOM_COLUMNS})
                 for row in rows.mappings()
             )
             for name, table in metadata.tables.items()
@@ -238,15 +238,15 @@ def dumped(engine: sa.Engine) -> dict[str, list[str]]:
         }
 
 
-def _told(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso(value)
     return value if isinstance(value, str | int | list | dict | None) else format(value)
 
 
-def meaning(engine: sa.Engine) -> dict[str, Any]:
-    """Give what a database says, without what depends on how often it was tried: run numbers and times."""
-    told = [{name: row[name] for name in ("seq", "kind", "template_id", "fields", "evidence")} for row in feed.changes(engine)]
+def contents(engine: sa.Engine) -> dict[str, Any]:
+    """Return the contents of a database without run ids and times, which depend on the number of attempts."""
+    changes = [{name: row[name] for name in ("seq", "kind", "template_id", "fields", "evidence")} for row in feed.changes(engine)]
     with reading(engine) as connection:
         periods = metadata.tables["price_periods"]
         prices = connection.execute(
@@ -254,7 +254,7 @@ def meaning(engine: sa.Engine) -> dict[str, Any]:
         )
         return {
             "catalog": documents(connection),
-            "feed": told,
+            "feed": changes,
             "prices": sorted((row.template_id, row.resolution, str(row.credit), row.valid_until is None) for row in prices),
             "tags": sorted(canonical([row.tag_id, row.name, row.name_en]) for row in connection.execute(sa.select(tags))),
             "versions": connection.scalar(sa.select(sa.func.count()).select_from(template_versions)),
@@ -265,7 +265,7 @@ def meaning(engine: sa.Engine) -> dict[str, Any]:
 
 
 class Snapshot:
-    """A database's rows, to start from again and again."""
+    """The rows of a database, which can be restored repeatedly."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
@@ -275,7 +275,7 @@ class Snapshot:
             }
 
     def restore(self) -> None:
-        """Put them back."""
+        """Restore the rows."""
         with self._engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(sa.delete(table))
@@ -289,7 +289,7 @@ class Snapshot:
 
 @contextmanager
 def process(work: Callable[..., None], *arguments: Any) -> Iterator[Any]:
-    """Run a function of a module in another process; it is killed when the block ends, if it still lives."""
+    """Run a function of a module in another process, which is killed at the end of the block."""
     child = PROCESSES.Process(target=work, args=arguments, daemon=True)
     child.start()
     try:
@@ -300,33 +300,33 @@ def process(work: Callable[..., None], *arguments: Any) -> Iterator[Any]:
         child.close()
 
 
-def end_of(work: Callable[..., None], *arguments: Any, within: float = 60.0) -> int:
-    """Run a function in another process to its end; give its exit code, negative for a signal."""
+def exit_code_of(work: Callable[..., None], *arguments: Any, within: float = 60.0) -> int:
+    """Run a function in another process to its end; return its exit code, negative for a signal."""
     with process(work, *arguments) as child:
         child.join(within)
-        assert child.exitcode is not None, "the process hangs"
+        assert child.exitcode is not None, "the process did not end"
         return int(child.exitcode)
 
 
-def hear_statements(engine: sa.Engine, hear: Callable[[str], None]) -> None:
-    """Call `hear` with each statement before it is executed, also where rows are copied into PostgreSQL past SQLAlchemy."""
-    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: hear(statement))
+def on_each_statement(engine: sa.Engine, callback: Callable[[str], None]) -> None:
+    """Call a function with each statement before its execution, including COPY, which does not go through SQLAlchemy."""
+    event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: callback(statement))
     if engine.dialect.name != "postgresql":
         return
     import psycopg
 
-    class Heard(psycopg.Cursor[Any]):
+    class Cursor(psycopg.Cursor[Any]):
         def copy(self, statement: Any, *arguments: Any, **options: Any) -> Any:
-            hear(str(statement))
+            callback(str(statement))
             return super().copy(statement, *arguments, **options)
 
-    event.listen(engine, "checkout", lambda raw, _record, _proxy: setattr(raw, "cursor_factory", Heard))
+    event.listen(engine, "checkout", lambda raw, _record, _proxy: setattr(raw, "cursor_factory", Cursor))
 
 
 def at_boundary(engine: sa.Engine, number: int, act: Callable[[], None]) -> list[str]:
-    """Act once, at the n-th boundary between statements: before each, before COMMIT, and when a connection is given back.
+    """Act once, at the n-th boundary: before each statement, before COMMIT, and when a connection is returned.
 
-    Gives the list of boundaries passed, which grows.
+    Returns the list of boundaries so far, which grows.
     """
     passed: list[str] = []
 
@@ -335,20 +335,20 @@ def at_boundary(engine: sa.Engine, number: int, act: Callable[[], None]) -> list
         if len(passed) == number:
             act()
 
-    hear_statements(engine, boundary)
+    on_each_statement(engine, boundary)
     event.listen(engine, "commit", lambda _connection: boundary("COMMIT"))
     event.listen(engine, "checkin", lambda _connection, _record: boundary("done"))
     return passed
 
 
-def kill_myself() -> None:
+def kill_this_process() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def sync_and_die(url: str, number: int, catalog: list[dict[str, Any]]) -> None:
-    """In a process of its own: run once, and be killed at the n-th boundary. Ends with 0 if it got to its end."""
+def sync_and_be_killed(url: str, number: int, catalog: list[dict[str, Any]]) -> None:
+    """Run once, until this process is killed at the n-th boundary; exit with 0 if the run ends before."""
     engine = open_engine(url)
-    at_boundary(engine, number, kill_myself)
+    at_boundary(engine, number, kill_this_process)
     outcome = sync(catalog, engine)
     engine.dispose()
     raise SystemExit(outcome.error.exit_code if outcome.error else 0)
@@ -380,6 +380,6 @@ def take_lease(
 
 
 def age_lease(engine: sa.Engine, *, forget_process: bool = True) -> None:
-    """Let the lease's term be over, as if its holder had been silent for long."""
+    """Expire the lease, as if its holder had stopped renewing it."""
     with engine.begin() as connection:
         connection.execute(sa.update(sync_lease).values(expires=1, **({"process": None} if forget_process else {})))

@@ -36,11 +36,11 @@ LOSABLE = ("ConsumeItems", "MediaId", "SupportAspectRatio", "Tags", "Tags_en")
 LOSSES = ("lose", "lose-all", "regain", "regain-all", "regain-new", "regain-all-new")
 """Events of one such field: `other` is its place in `LOSABLE`; `-new` returns it with another value."""
 ERRORS = {"maintenance": 455, "rate-limit": 429, "server-error": 503, "refused": 401, "not-found": 404}
-LIES = (
+FALSE_RESPONSES = (
     "empty", "short", "repeat", "count-up", "count-down", "no-count", "bad-record", "no-id", "numeric-id", "echo", "twin",
     "partial",
 )  # fmt: skip
-FAULTS = (*ERRORS, "garbage", "deadline", "stop", *LIES)
+FAULTS = (*ERRORS, "garbage", "deadline", "stop", *FALSE_RESPONSES)
 RIVALS = ("rival", "takeover")
 RESOLUTIONS = ("480p", "720p", "1080p")
 WORDS = ("hot", "new", "duo", "pet", "fun")
@@ -93,8 +93,8 @@ class Meaning:
 
     def stated(self, hidden: Iterable[str] = ()) -> Truth:
         """Return the values of its record. Those of a lost field are left out: they may be empty or kept."""
-        silent = {key for name in self.lost for key in self._empty(name)}
-        return {key: value for key, value in self.truth(hidden).items() if key not in silent}
+        lost_keys = {key for name in self.lost for key in self._empty(name)}
+        return {key: value for key, value in self.truth(hidden).items() if key not in lost_keys}
 
     def kept(self, before: Truth) -> Truth:
         """Return the truth with the values of `before` for lost fields."""
@@ -188,7 +188,7 @@ class Catalog:
         cap: maximum page size of the server, which it does not report.
         past_end: the response to a page after the last: `empty`, `404`, `422`, `last` or `first`.
         miscount: difference between the reported and the true count; None if no count is reported.
-        not_there: the response to a look-up of a missing id: `404`, or `empty` for an empty list.
+        not_found: the response to a look-up of a missing id: `404`, or `empty` for an empty list.
         denied: live ids whose look-ups are denied: a second fault, for the tests of single guards.
     """
 
@@ -203,7 +203,7 @@ class Catalog:
     cap: int = 50
     past_end: str = "empty"
     miscount: int | None = 0
-    not_there: str = "404"
+    not_found: str = "404"
     denied: frozenset[str] = frozenset()
 
     def mutate(self, kind: str, pick: int = 0, other: int = 0) -> None:
@@ -312,7 +312,7 @@ class Visit:
     partial: int | None = None
     served: list[list[dict[str, Any]]] = field(default_factory=list)
 
-    def answer(self, question: Mapping[str, str | int]) -> tuple[int, bytes]:
+    def answer(self, params: Mapping[str, str | int]) -> tuple[int, bytes]:
         """Return the HTTP status and the body; some events raise instead."""
         faults: list[Event] = []
         for event in [event for event in self.script if event.at == self.requests]:
@@ -331,13 +331,13 @@ class Visit:
             if event.kind == "deadline":
                 raise DeadlineExceeded("The run took longer than it may.")
             if event.kind == "stop":
-                raise Interrupted("Stopped, as asked.")
+                raise Interrupted("Interrupted.")
             if event.kind == "garbage":
                 return 200, b'{"code": 200, "data": {"templates": ['
             # A look-up that denies a live template is a second fault: only `Catalog.denied` makes it.
-            if event.kind in ERRORS and not (event.kind == "not-found" and "template_id" in question):
+            if event.kind in ERRORS and not (event.kind == "not-found" and "template_id" in params):
                 return _error(ERRORS[event.kind])
-        return self._look_up(str(question["template_id"]), faults) if "template_id" in question else self._page(question, faults)
+        return self._look_up(str(params["template_id"]), faults) if "template_id" in params else self._page(params, faults)
 
     def _look_up(self, template_id: str, faults: Sequence[Event]) -> tuple[int, bytes]:
         catalog = self.catalog
@@ -347,12 +347,12 @@ class Visit:
                 found = [catalog.wire(other) for other in catalog.live if other != template_id] or [{"TemplateId": "another"}]
             else:
                 _spoil(found, event)
-        if not found and catalog.not_there == "404":
+        if not found and catalog.not_found == "404":
             return _error(404)
         return _success(found, len(found), catalog.spelling)
 
-    def _page(self, question: Mapping[str, str | int], faults: Sequence[Event]) -> tuple[int, bytes]:
-        catalog, page = self.catalog, int(question["page"])
+    def _page(self, params: Mapping[str, str | int], faults: Sequence[Event]) -> tuple[int, bytes]:
+        catalog, page = self.catalog, int(params["page"])
         self.walks += page == 1
         if page == 1:
             self.partial = None
@@ -360,7 +360,7 @@ class Visit:
             if event.kind == "partial" and page == 1:  # a replica that lags: for this walk it has only so many
                 self.partial = event.pick % (len(catalog.live) + 1)
         ids = [*catalog.live][: self.partial]
-        size = min(int(question["page_size"]), catalog.cap)
+        size = min(int(params["page_size"]), catalog.cap)
         last = max(1, -(-len(ids) // size))
         if page > last and catalog.past_end in {"404", "422"}:
             return _error(int(catalog.past_end))

@@ -12,17 +12,17 @@ class Proxy:
     """Forwards bytes between clients and a database server, until `cut` is set.
 
     Attributes:
-        cut: what to do with the next COMMIT: `answer` sends it to the server and drops the response, `question` does not send
+        cut: what to do with the next COMMIT: `response` sends it to the server and drops the response, `request` does not send
             it. Done once; then None again.
         closed: refuse new connections, as if the network were down.
-        mute: forward nothing and keep all connections, as a frozen pooler, whose kernel acknowledges all bytes.
+        frozen: forward nothing and keep all connections, as a frozen pooler, whose kernel acknowledges all bytes.
         cuts: number of COMMITs that were cut.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.cut: str | None = None
         self.closed = False
-        self.mute = False
+        self.frozen = False
         self.cuts = 0
         self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -41,7 +41,7 @@ class Proxy:
         self._listener.close()
         with self._lock:
             open_now = list(self._open)
-        self._hang_up(*open_now)
+        self._close(*open_now)
         for thread in list(self._threads):
             thread.join(10)
 
@@ -60,34 +60,34 @@ class Proxy:
                 server = socket.create_connection(self._target)
                 with self._lock:
                     self._open |= {client, server}
-                self._start(self._questions, client, server)
-                self._start(self._answers, client, server)
+                self._start(self._requests, client, server)
+                self._start(self._responses, client, server)
 
-    def _questions(self, client: socket.socket, server: socket.socket) -> None:
+    def _requests(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                if self.mute:
+                if self.frozen:
                     continue
-                if self.cut == "question" and b"COMMIT" in data:
+                if self.cut == "request" and b"COMMIT" in data:
                     self.cut, self.cuts = None, self.cuts + 1
                     break
-                if self.cut == "answer" and b"COMMIT" in data:
+                if self.cut == "response" and b"COMMIT" in data:
                     self.cut = "swallow"
                 server.sendall(data)
-        self._hang_up(client, server)
+        self._close(client, server)
 
-    def _answers(self, client: socket.socket, server: socket.socket) -> None:
+    def _responses(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while data := server.recv(65536):
-                if self.mute:
+                if self.frozen:
                     continue
                 if self.cut == "swallow":  # the server answers a COMMIT when it is done
                     self.cut, self.cuts = None, self.cuts + 1
                     break
                 client.sendall(data)
-        self._hang_up(client, server)
+        self._close(client, server)
 
-    def _hang_up(self, *connections: socket.socket) -> None:
+    def _close(self, *connections: socket.socket) -> None:
         for connection in connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

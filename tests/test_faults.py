@@ -41,7 +41,7 @@ BEFORE = records(60)
 """What every database here holds before the fault: six pages of ten."""
 AFTER = [*BEFORE[:58], record("59", Title="changed"), record("61")]
 """What the catalog really is during the fault: 60 is gone, 59 changed, 61 is new."""
-HONEST = catalog(AFTER)
+CORRECT = catalog(AFTER)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_a_walk_with_a_failing_page_does_not_change_the_count_mismatch(stored: D
 def test_a_server_error_with_retry_after_fails_only_its_page(stored: Database) -> None:
     at_once = failure(503, 503, headers=(("retry-after", "0"),))
     patient = replace(HASTY, attempts=2, longest_asked=5.0)
-    outcome = run_on(stored, faulty(HONEST, {3: at_once}), retry_policy=patient)
+    outcome = run_on(stored, faulty(CORRECT, {3: at_once}), retry_policy=patient)
     assert (str(outcome.run.status), rows(outcome)) == ("incomplete", KEPT)
 
 

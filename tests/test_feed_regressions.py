@@ -15,9 +15,9 @@ from sync.store.apply import Store
 from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import steps
 from tests.builders import EPOCH, Database, record
-from tests.fake_client import Answering, Pages, listed, serving
+from tests.fake_client import FakeClient, Pages, listed, serving
 from tests.faults import at, sync
-from tests.world import meanings
+from tests.world import documented_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,19 +29,19 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 
-def run(endpoint: Answering, engine: sa.Engine, minute: int) -> Outcome:
+def run(endpoint: FakeClient, engine: sa.Engine, minute: int) -> Outcome:
     return sync(endpoint, engine, clock=at(minute), page_size=3, workers=1)
 
 
 def refreshed(found: Record, engine: sa.Engine, minute: int) -> Outcome:
-    endpoint = Answering(lambda _question: listed([found], 1))
+    endpoint = FakeClient(lambda _question: listed([found], 1))
     return refresh(Store(engine, sleep=lambda _: None), endpoint, found["TemplateId"], ttl=60.0, clock=at(minute))
 
 
 def shown(engine: sa.Engine, after_run: int) -> dict[str, Any]:
     """Give the documented fields that `--as-of` an earlier run shows."""
     then = catalog_reader.catalog(engine, after_run=after_run)
-    return meanings({each["template_id"]: each for each in then})
+    return documented_values({each["template_id"]: each for each in then})
 
 
 def fields_of(engine: sa.Engine, run_id: int) -> list[tuple[str, str, Any, Any]]:
@@ -88,8 +88,8 @@ def test_a_message_that_is_sent_again_after_a_rewrite_agrees_with_itself(
     again = message(sqlite.engine)
     assert first["id"] == again["id"]
     for body in (first, again):
-        agrees(body["data"]["document"], body["data"]["fields"])
-    assert meanings({"1": first["data"]["document"]}) == meanings({"1": again["data"]["document"]})
+        check_values(body["data"]["document"], body["data"]["fields"])
+    assert documented_values({"1": first["data"]["document"]}) == documented_values({"1": again["data"]["document"]})
 
 
 def message(engine: sa.Engine) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def message(engine: sa.Engine) -> dict[str, Any]:
     return {"id": last.message.id, **json.loads(last.message.body)}
 
 
-def agrees(document: Record, fields: Sequence[Record]) -> None:
+def check_values(document: Record, fields: Sequence[Record]) -> None:
     """Compare a document with the new value of each field; a URL may be signed anew."""
     prices = {price["resolution"]: price["credit"] for price in document["consume_items"]}
     assert fields

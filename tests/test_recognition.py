@@ -16,7 +16,7 @@ from sync.catalog import served_records
 from sync.catalog.removals import RunOptions
 from tests import hostile
 from tests.adversary.answers import STORED
-from tests.adversary.attack import BEFORE, HONEST, SIZE
+from tests.adversary.attack import BEFORE, CORRECT, SIZE
 from tests.adversary.faults import FAULTS
 from tests.builders import Database, record
 from tests.conftest import KINDS
@@ -243,7 +243,7 @@ def test_a_hostile_server_has_the_same_result_without_recognition(start: int, mi
         yield Attempt(scripted(hostile.catalog(BEFORE)), options)
         for fault in HOSTILE[start : start + TOGETHER]:
             yield Attempt(scripted(fault.script), options, name=fault.name)
-        yield Attempt(scripted(HONEST), options)
+        yield Attempt(scripted(CORRECT), options)
 
     accounts = Twice("sqlite", migrated, tmp_path).play(attempts)
     assert accounts[-1].status == "succeeded"

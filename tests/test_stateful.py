@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.moving_catalog import FAULTS, LIES, LOSSES, MUTATIONS, RIVALS, Event
+from tests.moving_catalog import FALSE_RESPONSES, FAULTS, LOSSES, MUTATIONS, RIVALS, Event
 from tests.world import World
 
 if TYPE_CHECKING:
@@ -32,7 +32,10 @@ EVENTS = st.builds(
     Event,
     at=st.integers(0, 8),
     kind=st.one_of(
-        st.sampled_from(HAPPENINGS), st.sampled_from(FAULTS), st.sampled_from(LIES), st.sampled_from((*LIES, *RIVALS))
+        st.sampled_from(HAPPENINGS),
+        st.sampled_from(FAULTS),
+        st.sampled_from(FALSE_RESPONSES),
+        st.sampled_from((*FALSE_RESPONSES, *RIVALS)),
     ),
     pick=NUMBERS,
     other=NUMBERS,
@@ -153,7 +156,7 @@ def test_a_random_history_leaves_every_engine_true(database: Database) -> None:
             if number % 4 == 3 and world.catalog.live:
                 world.refresh(dice.choice([*world.catalog.live]))
             else:
-                world.run(*some((*LIES, *HAPPENINGS), 3), workers=2)
+                world.run(*some((*FALSE_RESPONSES, *HAPPENINGS), 3), workers=2)
         world.calm()
     assert {"added", "changed", "removed", "  ended succeeded", "  ended incomplete"} <= world.figures.keys()
 

@@ -20,7 +20,7 @@ from sync.catalog.served_records import RecordParser
 from sync.refresh import refresh
 from sync.store.apply import Store
 from sync.synchronise import Outcome, synchronise
-from tests.builders import OF_ITS_OWN
+from tests.builders import RANDOM_COLUMNS
 from tests.conftest import fresh
 from tests.faults import at
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sync.catalog.served_records import ServedRecord
     from sync.client.worker import Params
     from tests.builders import Database
-    from tests.fake_client import Answering
+    from tests.fake_client import FakeClient
 
     Record = dict[str, Any] | bytes
     History = Callable[[], Iterator["Attempt"]]
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 class Attempt(NamedTuple):
     """One run, or one refresh; `name` identifies it in a long history."""
 
-    endpoint: Answering
+    endpoint: FakeClient
     options: RunOptions = RunOptions(page_size=3, workers=1, hold=0.0)
     refreshed: str | None = None
     name: str = ""
@@ -53,7 +53,7 @@ class Account:
 
     Attributes:
         name: identifies the attempt.
-        asked: every request, in the order answered.
+        requests: every request, in the order answered.
         rows: every table as sorted lines, without `templates.wire_hash` and the payload of a rejected record: of a recognised
             record it is the stored document.
         hashes: that column, of each template whose record was valid and served in its own bytes. A record of a page that was
@@ -63,7 +63,7 @@ class Account:
     """
 
     name: str
-    asked: list[Params]
+    requests: list[Params]
     rows: dict[str, list[str]]
     hashes: dict[str, str | None] = field(compare=False)
     recognised: int = field(compare=False)
@@ -85,7 +85,7 @@ class Twice:
         recognising, parsing = accounts
         assert sum(account.recognised for account in parsing) == 0, "a hash was not deleted"
         for found, expected in zip(recognising, parsing, strict=True):
-            assert found.asked == expected.asked, f"{found.name} sent other requests"
+            assert found.requests == expected.requests, f"{found.name} sent other requests"
             for table, rows in expected.rows.items():
                 assert found.rows[table] == rows, f"{found.name} stored other rows in {table}"
             hashes = {key: found.hashes.get(key) for key in expected.hashes}
@@ -108,7 +108,7 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
             outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
     rows, served = seen(database, outcome)
     name = f"attempt {number} ({attempt.name})" if attempt.name else f"attempt {number}"
-    return Account(name, attempt.endpoint.asked, rows, served, sum(unchanged), str(outcome.run.status))
+    return Account(name, attempt.endpoint.requests, rows, served, sum(unchanged), str(outcome.run.status))
 
 
 def seen(database: Database, outcome: Outcome) -> tuple[dict[str, list[str]], dict[str, str | None]]:
@@ -116,7 +116,7 @@ def seen(database: Database, outcome: Outcome) -> tuple[dict[str, list[str]], di
     templates = database.rows("templates")
     hashes = {row["template_id"]: row.pop("wire_hash") for row in templates}
     rows = {
-        **database.dump(without={*OF_ITS_OWN, "payload"}),
+        **database.dump(without={*RANDOM_COLUMNS, "payload"}),
         "templates": sorted(repr(sorted(row.items())) for row in templates),
     }
     plan = outcome.plan

@@ -26,11 +26,11 @@ from sync.store.apply import Store
 from sync.store.engine import open_engine, reading
 from sync.synchronise import Outcome, synchronise
 from tests.builders import HASTY, Database, make_settings, ticking
-from tests.fake_client import Answering
+from tests.fake_client import FakeClient
 from tests.faults import anomalies, documents
 from tests.hostile import Hostile, Reply, Request
 from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, Truth, Visit, truth_of
-from tests.proof.store_model import Remembered
+from tests.proof.store_model import StoreModel
 from tests.twice import seen, without_waiting_for_the_disk
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class World:
 
     Attributes:
         known: the present documents after the last run, by id.
-        remembered: a model of the store, compared with the store after each run.
+        model: a model of the store, compared with the store after each run.
         consumer: the documents of a consumer that began empty and applies each change of the feed.
         figures: numbers of events, by kind.
         unsettled: fields that appeared or disappeared during a run, until the catalog is calm: only some pages had them.
@@ -67,7 +67,7 @@ class World:
         self.store = new_store(self.engine)
         self.clock = ticking()
         self.known: dict[str, Document] = {}
-        self.remembered = Remembered.of(self.store)
+        self.model = StoreModel.of(self.store)
         self.consumer: dict[str, Document] = {}
         self.figures: Counter[str] = Counter() if figures is None else figures
         self.unsettled: set[str] = set()
@@ -109,20 +109,20 @@ class World:
         """Run once with the events of the script, then check the invariants."""
         options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
         again = self.forgetful and not sockets and not {event.kind for event in script} & {*RIVALS}
-        start, dice = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
+        start, rng = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
 
         def once(endpoint: ApiClient, store: Store) -> Outcome:
-            clock, chance = (ticking(start), dice) if again else (self.clock, self.random)
+            clock, chance = (ticking(start), rng) if again else (self.clock, self.random)
             return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=clock, random=chance)
 
         if not again:
             return self._attempt(once, script, sockets=sockets)
         expected = self._forgetful_run(once, script)
-        dice = random.Random(self.runs).random  # noqa: S311 - the same controls both times
+        rng = random.Random(self.runs).random  # noqa: S311 - the same controls both times
         outcome = self._attempt(once, script)
         rows, hashes = seen(self.database, outcome)
         expected_requests, expected_rows, expected_hashes = expected
-        assert self.asked == expected_requests, "recognition changes the requests"
+        assert self.requests == expected_requests, "recognition changes the requests"
         assert rows == expected_rows, "recognition changes the stored rows"
         assert hashes == expected_hashes, "recognition changes the stored hashes"
         return outcome
@@ -143,7 +143,7 @@ class World:
         assert outcome.run.status is Status.SUCCEEDED, f"{allowed} calm runs did not suffice: {outcome.error}"
         assert self.known.keys() == catalog.live.keys()
         for template_id, document in self.known.items():
-            assert agrees(document, catalog.live[template_id].stated(catalog.hidden))
+            assert matches(document, catalog.live[template_id].stated(catalog.hidden))
             assert document["cover_url"] == catalog.wire(template_id)["Cover"], "the newest URL is stored"
         self.unsettled.clear()
         catalog.losing &= {"Tags_en" if name == "Tags" else name for meaning in catalog.live.values() for name in meaning.lost}
@@ -152,12 +152,12 @@ class World:
         assert self.database.catalog_dump() == before, "a run over an unchanged catalog writes nothing"
 
     def _forgetful_run(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event]) -> tuple[Any, Any, Any]:
-        """Run on a copy of the database without stored hashes; give the requests, the rows and the hashes."""
+        """Run on a copy of the database without stored hashes; return the requests, the rows and the hashes."""
         with _copied(self.engine) as copy:
             copy.execute("UPDATE templates SET wire_hash = NULL")
-            endpoint = Answering(Visit(self.catalog.fork(), script).answer)
+            endpoint = FakeClient(Visit(self.catalog.fork(), script).answer)
             outcome = once(endpoint, new_store(copy.engine))
-            return endpoint.asked, *seen(copy, outcome)
+            return endpoint.requests, *seen(copy, outcome)
 
     def _attempt(self, once: Callable[[ApiClient, Store], Outcome], script: Sequence[Event], *, sockets: bool = False) -> Outcome:
         since = self.catalog.now
@@ -169,17 +169,17 @@ class World:
             ):
                 outcome = once(real, self.store)
         else:
-            endpoint = Answering(visit.answer)
+            endpoint = FakeClient(visit.answer)
             outcome = once(endpoint, self.store)
-            self.asked = endpoint.asked
+            self.requests = endpoint.requests
         self._count(visit)
         self.unsettled |= visit.toggled
-        stored = Remembered.of(self.store)
+        stored = StoreModel.of(self.store)
         if not visit.fired.keys() & {*RIVALS}:
             planned = outcome.plan if outcome.run.status in APPLIED else None
-            expected = self.remembered.after(planned) if planned else self.remembered
+            expected = self.model.after(planned) if planned else self.model
             assert stored.key == expected.key, "the store differs from the model of it, which core_world.py uses"
-        self.remembered = stored
+        self.model = stored
         if outcome.plan is not None:
             self.figures["recognised"] += sum(each.offset is None for each in outcome.plan.snapshot.good.values())
         self._check(outcome, since)
@@ -200,7 +200,7 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = Answering(visit.answer)
+            endpoint = FakeClient(visit.answer)
             outcome = synchronise(
                 self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )
@@ -246,11 +246,11 @@ class World:
                 self.consumer[key] = change["document"]
             else:
                 self.consumer[key] = apply_fields(self.consumer[key], change["fields"])
-        now = meanings(self.known)
-        assert meanings(self.consumer) == now, "a consumer of the feed has the documents of the tables"
+        now = documented_values(self.known)
+        assert documented_values(self.consumer) == now, "a consumer of the feed has the documents of the tables"
         for run_id in [*self._past][-PAST:]:
             past = {each["template_id"]: each for each in catalog_reader.catalog(self.engine, after_run=run_id)}
-            assert meanings(past) == self._past[run_id], f"run {run_id} is shown with other documents"
+            assert documented_values(past) == self._past[run_id], f"run {run_id} is shown with other documents"
         if outcome.run.status in APPLIED and outcome.run.run_id is not None:
             self._past[outcome.run.run_id] = now
 
@@ -266,11 +266,11 @@ class World:
                 assert template_id in self.known
                 assert row["evidence"] in {"lookup", "walks", "accepted"}
                 continue
-            assert any(agrees(documents[template_id], truth) for truth in truths), f"{template_id} never had these values"
+            assert any(matches(documents[template_id], truth) for truth in truths), f"{template_id} never had these values"
             if row["kind"] == "changed":
                 check_fields(row["fields"], self.known[template_id], documents[template_id])
                 if any(_toggled(each["field"]) not in self.unsettled | self.catalog.losing for each in row["fields"]):
-                    assert not all(agrees(self.known[template_id], truth) for truth in truths), f"{template_id} did not change"
+                    assert not all(matches(self.known[template_id], truth) for truth in truths), f"{template_id} did not change"
         for template_id, before in self.known.items():
             after = documents.get(template_id)
             assert after is not None or kinds.get(template_id) == "removed", f"{template_id} disappeared without a change"
@@ -287,7 +287,7 @@ def check_fields(fields: Sequence[Any], before: Document, after: Document) -> No
     assert found == {name: (value_of(before, name), value_of(after, name)) for name in published(before, after)}
 
 
-def agrees(document: Document, truth: Truth | None) -> bool:
+def matches(document: Document, truth: Truth | None) -> bool:
     """Return whether a stored document has the values of a truth; hidden fields may have any value."""
     if truth is None:
         return False
@@ -296,7 +296,7 @@ def agrees(document: Document, truth: Truth | None) -> bool:
 
 
 def published(before: Document, after: Document) -> set[str]:
-    """Name the fields, as in the feed, whose difference is a change: all but an unknown field that appeared or disappeared."""
+    """Return the fields of the feed whose difference is a change: all but an unknown field that appeared or disappeared."""
     old, new = _by_field(before), _by_field(after)
     changed = {name for name in {**old, **new} if old.get(name) != new.get(name)}
     return {name for name in changed if not name.startswith("extra.") or None not in {old.get(name), new.get(name)}}
@@ -326,12 +326,12 @@ def _toggled(name: str) -> str | None:
     return fields.get("consume_items" if name.startswith("consume_items.") else name)
 
 
-def meanings(catalog: Mapping[str, Document]) -> dict[str, Any]:
+def documented_values(catalog: Mapping[str, Document]) -> dict[str, Any]:
     """Reduce documents to their documented fields, without the order of lists and the query strings of URLs."""
-    return {key: _meaning(document) for key, document in catalog.items()}
+    return {key: _documented(document) for key, document in catalog.items()}
 
 
-def _meaning(document: Document) -> Document:
+def _documented(document: Document) -> Document:
     whole = {name: value for name, value in document.items() if name not in {"extra", "form_hash"}}
     for name in ("cover_url", "preview_video_url"):
         whole[name] = whole[name] and whole[name].partition("?")[0]

@@ -14,7 +14,7 @@ from tests.adversary.attack import (
     AFTER,
     ALL,
     BEFORE,
-    HONEST,
+    CORRECT,
     KEPT,
     NOTHING,
     Attack,
@@ -48,22 +48,22 @@ def denying(request: Request) -> Reply:
 
 def quoting(request: Request) -> Reply:
     """Find present templates, and deny others with a message that quotes the id."""
-    reply = HONEST(request)
+    reply = CORRECT(request)
     return reply if request.page or b"TemplateId" in reply.body else denying(request)
 
 
 def counting_all(request: Request) -> Reply:
     """Report the number of templates of the catalog in every response, look-ups included."""
-    return Reply(HONEST(request).body.replace(b'"total": 0', b'"total": 12').replace(b'"total": 1,', b'"total": 12,'))
+    return Reply(CORRECT(request).body.replace(b'"total": 0', b'"total": 12').replace(b'"total": 1,', b'"total": 12,'))
 
 
 def inventing(request: Request) -> Reply:
     """Return a record for every id."""
-    return HONEST(request) if request.page else found(request.query["template_id"])
+    return CORRECT(request) if request.page else found(request.query["template_id"])
 
 
 LOOK_UPS = [
-    Attack("look-ups: valid responses", HONEST, 0, ALL),
+    Attack("look-ups: valid responses", CORRECT, 0, ALL),
     Attack("look-ups: total 1 and an empty list, for every id", always(success([], 1)), 76, KEPT),
     Attack("look-ups: the 404 page of nginx, for every id", always(NGINX), 76, KEPT),
     Attack("look-ups: the 404 of a web framework, for every id", always(DETAIL), 76, KEPT),
@@ -115,18 +115,18 @@ def counted(*totals: int) -> Script:
 
 def turned(request: Request) -> Reply:
     """Serve the pages in reverse order."""
-    return Reply(page(4 - request.page)) if 0 < request.page < 4 else HONEST(request)
+    return Reply(page(4 - request.page)) if 0 < request.page < 4 else CORRECT(request)
 
 
 def overlapping(request: Request) -> Reply:
     """Begin each page with the last record of the one before: five pages instead of three."""
     start = (request.page - 1) * 3
-    return success(AFTER[start : start + 4], 12) if request.page else HONEST(request)
+    return success(AFTER[start : start + 4], 12) if request.page else CORRECT(request)
 
 
 def drifting(request: Request) -> Reply:
     """Lose a record between the first page and the second."""
-    return success(AFTER[(request.page - 1) * 5 : (request.page - 1) * 5 + 4], 12) if request.page else HONEST(request)
+    return success(AFTER[(request.page - 1) * 5 : (request.page - 1) * 5 + 4], 12) if request.page else CORRECT(request)
 
 
 INTEGERS = catalog([{**each, "TemplateId": int(each["TemplateId"])} for each in BEFORE])
@@ -206,10 +206,10 @@ ENVELOPES = [
     Attack("envelope: code 401 with a valid page", swap(b'"code": 200', b'"code": 401'), 77),
     Attack("envelope: code 455 with a valid page", swap(b'"code": 200', b'"code": 455'), 75),
     Attack("envelope: code 404 with a valid page", swap(b'"code": 200', b'"code": 404'), 76),
-    Attack("envelope: HTTP 201", lambda request: replace(HONEST(request), status=201), 76),
-    Attack("envelope: HTTP 206", lambda request: replace(HONEST(request), status=206), 76),
-    Attack("envelope: HTTP 418", lambda request: replace(HONEST(request), status=418), 76),
-    Attack("envelope: a valid first page, an empty second page", faulty(HONEST, {2: Reply(body([], 12, code=200))}), 76, "+1 ~1 -0"),
+    Attack("envelope: HTTP 201", lambda request: replace(CORRECT(request), status=201), 76),
+    Attack("envelope: HTTP 206", lambda request: replace(CORRECT(request), status=206), 76),
+    Attack("envelope: HTTP 418", lambda request: replace(CORRECT(request), status=418), 76),
+    Attack("envelope: a valid first page, an empty second page", faulty(CORRECT, {2: Reply(body([], 12, code=200))}), 76, "+1 ~1 -0"),
 ]  # fmt: skip
 
 STORED = [*LOOK_UPS, *WALKS]

@@ -31,7 +31,7 @@ BEFORE = [record(str(number), Title_en=f"Number {number}") for number in range(1
 """The catalog in the database before every attack: three pages of four."""
 AFTER = [*BEFORE[:10], record("11", Title_en="changed"), record("13", Title_en="Number 13")]
 """The true catalog during the attack: 12 is removed, 11 changed, 13 is new."""
-HONEST = catalog(AFTER)
+CORRECT = catalog(AFTER)
 
 
 def exported(rows: str) -> bytes:
@@ -74,7 +74,7 @@ def sized(content: bytes, *headers: str, status: str = "200 OK", version: str = 
     return http(f"{version} {status}", *headers, f"content-length: {len(content)}", content, end=end)
 
 
-def spoilt(change: Callable[[bytes], bytes], script: Script = HONEST) -> Script:
+def spoilt(change: Callable[[bytes], bytes], script: Script = CORRECT) -> Script:
     """Change the correct body of every page; look-ups stay correct."""
 
     def changed(request: Request) -> Reply:
@@ -94,7 +94,7 @@ def swap(old: bytes, new: bytes) -> Script:
     return spoilt(change)
 
 
-def looked_up(gone: Reply, impossible: Reply | None = None, known: Callable[[Request], Reply] = HONEST) -> Script:
+def looked_up(gone: Reply, impossible: Reply | None = None, known: Callable[[Request], Reply] = CORRECT) -> Script:
     """Serve valid pages; send these replies to look-ups of 12 (removed), of an impossible id, and of present templates."""
 
     def script(request: Request) -> Reply:
@@ -103,7 +103,7 @@ def looked_up(gone: Reply, impossible: Reply | None = None, known: Callable[[Req
             return gone
         if wanted is not None and len(wanted) > len("12"):
             return gone if impossible is None else impossible
-        return known(request) if wanted is not None else HONEST(request)
+        return known(request) if wanted is not None else CORRECT(request)
 
     return script
 
@@ -120,7 +120,7 @@ def until_then(correct: int, script: Script) -> Script:
     def turning(request: Request) -> Reply:
         nonlocal look_ups
         look_ups += request.page == 0
-        return (HONEST if request.page or look_ups <= correct else script)(request)
+        return (CORRECT if request.page or look_ups <= correct else script)(request)
 
     return turning
 
@@ -177,7 +177,7 @@ class Attack:
 
 def in_place_of_2(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
     """Send this reply for the second of three pages; the other pages and the look-ups are valid."""
-    return Attack(name, faulty(HONEST, {2: reply}), code, rows, tuple(settings.items()))
+    return Attack(name, faulty(CORRECT, {2: reply}), code, rows, tuple(settings.items()))
 
 
 def unread_2(name: str, reply: Reply) -> Attack:

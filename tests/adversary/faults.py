@@ -13,7 +13,7 @@ from tests.adversary.attack import (
     AFTER,
     ALL,
     BEFORE,
-    HONEST,
+    CORRECT,
     KEPT,
     NOTHING,
     SIZE,
@@ -46,8 +46,8 @@ CODES = [
     unread_2("code: HTTP 500 with a valid page", replace(GOOD, status=500)),
     in_place_of_2("code: HTTP 404 with a valid page", replace(GOOD, status=404), 76),
     *(Attack(f"code: {code} for page 1", one_after_another(failure(code)), 76) for code in (404, 422)),
-    Attack("code: 500 in the body once, then a valid response", faulty(HONEST, {2: failure(500)}, times=1), 0, ALL),
-    Attack("code: a connection reset once, then a valid response", faulty(HONEST, {2: RESET}, times=1), 0, ALL),
+    Attack("code: 500 in the body once, then a valid response", faulty(CORRECT, {2: failure(500)}, times=1), 0, ALL),
+    Attack("code: a connection reset once, then a valid response", faulty(CORRECT, {2: RESET}, times=1), 0, ALL),
 ]  # fmt: skip
 
 
@@ -77,13 +77,13 @@ PAGES = [
     unread_2("page: only two of its four templates", success(AFTER[4:6], 12)),
     unread_2("page: page 1 in place of page 2", success(AFTER[:4], 12)),
     unread_2("page: one template of page 1 instead of its own", success([AFTER[0], *AFTER[5:8]], 12)),
-    Attack("page: an empty list once, then a valid response", faulty(HONEST, {2: success([], 12)}, times=1), 0, ALL),
+    Attack("page: an empty list once, then a valid response", faulty(CORRECT, {2: success([], 12)}, times=1), 0, ALL),
     *(served(f"page: pages after the last are {what}", 0, ALL, past_end=end) for what, end in (
         ("empty", "empty"), ("null", "null"), ("the last page", "last"), ("the first page", "first"), ("404", 404), ("422", 422),
     )),
     served("page: the server returns at most 3 templates per page", 0, ALL, cap=3),
     served("page: the server ignores `page`", 76, NOTHING, ignores_page=True).ends("incomplete"),
-    Attack("page: the server ignores `page` and `page_size`", lambda request: success(AFTER) if request.page else HONEST(request), 0, ALL),
+    Attack("page: the server ignores `page` and `page_size`", lambda request: success(AFTER) if request.page else CORRECT(request), 0, ALL),
     Attack("page: a template moves during every walk", swapped, 76, KEPT),
     Attack("page: URLs have new signatures in each response", signed, 0, ALL, exact=False),
     Attack("page: the catalog has only one of its twelve templates", catalog([AFTER[10]]), 4, "+0 ~1 -0"),
@@ -98,7 +98,7 @@ PAGES = [
 
 def cannot_be(reply: Reply) -> Script:
     """Send this reply for the id that cannot exist; the missing template is denied."""
-    return lambda request: HONEST(request) if len(request.query.get("template_id", "")) <= len("12") else reply
+    return lambda request: CORRECT(request) if len(request.query.get("template_id", "")) <= len("12") else reply
 
 
 LOOK_UPS = [
@@ -111,7 +111,7 @@ LOOK_UPS = [
     Attack("look-ups: no reply for the missing template", looked_up(NO_REPLY, success([])), 0, KEPT),
     Attack("look-ups: a template for an impossible id", cannot_be(success([BEFORE[0]])), 76, KEPT),
     Attack("look-ups: 500 for an impossible id", cannot_be(failure(500)), 0, KEPT),
-    *(Attack(f"look-ups: {name}, for every id", faulty(HONEST, {0: reply}), code, KEPT) for name, reply, code in (
+    *(Attack(f"look-ups: {name}, for every id", faulty(CORRECT, {0: reply}), code, KEPT) for name, reply, code in (
         ("`templates` is null", NULL, 76), ("a template without its id", NO_ID, 76), ("other templates", success(AFTER[:4]), 76),
         ("422", failure(422), 76), ("a web page", html(), 76), ("no reply", NO_REPLY, 0),
     )),

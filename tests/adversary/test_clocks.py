@@ -16,7 +16,7 @@ from sync.reader.feed import changes
 from sync.sandbox.server import Sandbox
 from sync.store.prune import prune
 from sync.store.tables import price_periods, sync_lease, sync_runs
-from tests.adversary.attack import BEFORE, HONEST
+from tests.adversary.attack import BEFORE, CORRECT
 from tests.builders import Database, record, run_with, ticking
 from tests.command_line import command, of_sandbox, template_sync
 from tests.daemons import write_lock
@@ -117,7 +117,7 @@ def test_a_lease_lasts_at_most_its_ttl(ends_in: float, status: str, database: Da
 @pytest.mark.parametrize("date", DATES, ids=lambda date: ascii(date[:30]))
 def test_doctor_accepts_any_date_header(date: str, sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE, sqlite.engine)
-    dated = lambda request: Reply(HONEST(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
+    dated = lambda request: Reply(CORRECT(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
     with Hostile(dated) as server:
         result = command(tmp_path, ["doctor"], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
     assert (result.code, "Unexpected error" in result.err) == (0, False)

@@ -17,7 +17,7 @@ from sync.store.tables import templates
 from tests.adversary.attack import BEFORE, LONGEST_ERROR
 from tests.builders import Database, record, run_against
 from tests.command_line import command, environment
-from tests.fake_client import Answering
+from tests.fake_client import FakeClient
 from tests.faults import Catalog, anomalies, sync
 from tests.hostile import Hostile, Reply, catalog
 
@@ -109,12 +109,12 @@ def test_a_catalog_that_renames_a_field_in_every_run_does_not_fill_the_database(
 
 @pytest.mark.ci_slice
 def test_different_totals_on_4700_pages_are_reported_in_one_line(database: Database) -> None:
-    def answer(question: Params) -> Envelope:
-        page = int(question.get("page", 0))
+    def answer(params: Params) -> Envelope:
+        page = int(params.get("page", 0))
         records = [json.dumps({"TemplateId": str(page)}).encode()] if 0 < page <= PAGES else []
         return Envelope(200, "success", PAGES if page == 1 else 10**11 + page, records)
 
-    outcome = sync(Answering(answer), database.engine, page_size=1)
+    outcome = sync(FakeClient(answer), database.engine, page_size=1)
     assert outcome.error is not None
     assert (outcome.error.exit_code, len(str(outcome.error)) < LONGEST_ERROR) == (76, True)
     assert database.rows("sync_runs")[0]["error"] == str(outcome.error)

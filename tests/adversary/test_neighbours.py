@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sync.errors import SchemaError, SyncError
 from sync.store.engine import open_engine
 from sync.store.schema import prepare, upgrade
-from tests.adversary.attack import AFTER, BEFORE, HONEST, SIZE, exported, rows
+from tests.adversary.attack import AFTER, BEFORE, CORRECT, SIZE, exported, rows
 from tests.adversary.neighbours import MORE_ON_SERVERS, QUICK_ON_SERVERS, RUNS, UPGRADES
 from tests.builders import Database, run_against, run_with
 from tests.command_line import command
@@ -95,12 +95,12 @@ def test_a_run_works_beside_other_programs_or_reports_the_reason(neighbour: Neig
     def meanwhile(request: Request) -> Reply:
         if request.number == 2:
             act(empty_database, statements)
-        return HONEST(request)
+        return CORRECT(request)
 
     if not neighbour.during:
         empty_database.engine.dispose()
         act(empty_database, statements)
-    with Hostile(meanwhile if neighbour.during else HONEST) as server:
+    with Hostile(meanwhile if neighbour.during else CORRECT) as server:
         if neighbour.at_once:
             with pytest.raises(SyncError, match=neighbour.says) as refused:
                 prepare(empty_database.engine)

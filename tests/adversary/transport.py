@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tests.adversary.attack import ALL, HONEST, Attack, http, in_place_of_2, page, sized, unread_2
+from tests.adversary.attack import ALL, CORRECT, Attack, http, in_place_of_2, page, sized, unread_2
 from tests.hostile import GARBAGE, NO_REPLY, RESET, Reply, Request, bomb, chunked, faulty, html, redirect, zipped
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def off_by_one() -> Script:
 
     def script(request: Request) -> Reply:
         if request.page == 0:
-            return HONEST(request)
-        last.append(HONEST(request).body)
+            return CORRECT(request)
+        last.append(CORRECT(request).body)
         return Reply(last.pop(0))
 
     return script
@@ -37,13 +37,13 @@ def off_by_one() -> Script:
 def left_over(request: Request) -> Reply:
     """Send a denial of a template after every response, for the next request of the connection."""
     denial = b'{"code": 404, "message": "no such template"}'
-    reply = HONEST(request)
+    reply = CORRECT(request)
     return Reply(raw=reply.wire() + Reply(denial, 404).wire())
 
 
 def left_over_page(request: Request) -> Reply:
     """Send every response twice."""
-    return Reply(raw=HONEST(request).wire() * 2)
+    return Reply(raw=CORRECT(request).wire() * 2)
 
 
 def gzipped(content: bytes = PAGE, encoding: str = "gzip", **how: Any) -> Reply:
@@ -115,9 +115,9 @@ CONNECTIONS = [
     Attack("connection: a 404 response follows each response", left_over, 0, ALL),
     Attack("connection: each response is sent twice", left_over_page, 0, ALL),
     Attack("connection: each response is that of the previous request", off_by_one(), 0, ALL, (("workers", 1),)),
-    Attack("connection: closed after each response", lambda request: replace(HONEST(request), end="close"), 0, ALL),
-    Attack("connection: `Connection: close` without closing", lambda request: replace(HONEST(request), headers=(("connection", "close"),)), 0, ALL),
-    Attack("connection: `Keep-Alive: timeout=0`", lambda request: replace(HONEST(request), headers=(("keep-alive", "timeout=0, max=0"),)), 0, ALL),
+    Attack("connection: closed after each response", lambda request: replace(CORRECT(request), end="close"), 0, ALL),
+    Attack("connection: `Connection: close` without closing", lambda request: replace(CORRECT(request), headers=(("connection", "close"),)), 0, ALL),
+    Attack("connection: `Keep-Alive: timeout=0`", lambda request: replace(CORRECT(request), headers=(("keep-alive", "timeout=0, max=0"),)), 0, ALL),
     in_place_of_2("connection: no response before the deadline", replace(Reply(PAGE), hold=30), 75, deadline=1.0),
     in_place_of_2("connection: one byte of the head per second", Reply(raw=sized(PAGE).wire(), pause=1.0), 75, deadline=1.0),
     in_place_of_2("connection: one byte of the body per second", Reply(raw=sized(PAGE).wire(), pause=1.0, drip_from=60), 75, deadline=1.0),
@@ -176,7 +176,7 @@ PATIENCE = [
     ),
     in_place_of_2("patience: 503 with a Retry-After of one week", waits("604800", 503), 75),
     in_place_of_2("patience: 401 with Retry-After", waits("1", 401), 77),
-    Attack("patience: 429 once, then a valid response", faulty(HONEST, {2: waits("0")}, times=1), 0, ALL, (("workers", 1),)),
+    Attack("patience: 429 once, then a valid response", faulty(CORRECT, {2: waits("0")}, times=1), 0, ALL, (("workers", 1),)),
 ]  # fmt: skip
 
 ATTACKS = [*FRAMING, *CONNECTIONS, *ENCODINGS, *DIRECTIONS, *PATIENCE]

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 CALM = RunOptions(hold=0.0)
-DIFFERS, UNASKED = Unconfirmed("it differs", answered=True), Unconfirmed("HTTP 503", answered=False)
+DIFFERS, NOT_ANSWERED = Unconfirmed("it differs", answered=True), Unconfirmed("HTTP 503", answered=False)
 
 
 def gone(count: int, evidence: str = "lookup") -> dict[str, str]:
@@ -147,9 +147,9 @@ def test_accepting_plausible_removals_keeps_their_evidence() -> None:
 
 
 def test_an_operator_accepts_unconfirmed_removals_with_a_look_up_response() -> None:
-    decided = judged(gone(1), {"a": DIFFERS, "b": UNASKED}, accept_removals=True)
+    decided = judged(gone(1), {"a": DIFFERS, "b": NOT_ANSWERED}, accept_removals=True)
     assert decided.due == {"1": "lookup", "a": "accepted"}
-    assert decided.unconfirmed == {"b": UNASKED}
+    assert decided.unconfirmed == {"b": NOT_ANSWERED}
 
 
 @pytest.mark.parametrize("present", [1, 5, 280])
@@ -287,9 +287,9 @@ def test_a_record_without_id_and_media_id_drops_all_removals(without_id: Any) ->
 def test_a_record_without_id_drops_look_up_responses_that_an_operator_could_accept() -> None:
     parser = new_parser(load_documents=lambda ids: {key: STORED[key] for key in ids})
     snapshot = build_snapshot(parser.parse_page(1, [wire(record(MediaId="m1", TemplateId=None))]), parser.missing, parser)
-    before = Confirmation({"2": "lookup"}, {"1": DIFFERS, "9": UNASKED}, problem="no")
+    before = Confirmation({"2": "lookup"}, {"1": DIFFERS, "9": NOT_ANSWERED}, problem="no")
     after = drop_ambiguous_removals(before, snapshot, parser)
-    assert after == replace(before, unconfirmed={"1": AMBIGUOUS, "9": UNASKED})
+    assert after == replace(before, unconfirmed={"1": AMBIGUOUS, "9": NOT_ANSWERED})
 
 
 # The state of earlier runs ----------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ GOOD = success([RECORD])
 
 
 @contextmanager
-def asking(url: str, **settings: Any) -> Iterator[ApiClient]:
+def open_client(url: str, **settings: Any) -> Iterator[ApiClient]:
     how = {"retry_policy": settings.pop("retry_policy", HASTY), "timeouts": settings.pop("timeouts", QUICK)}
     with ApiClient(make_settings(url, **settings), KEY, **how, random=lambda: 0.5) as endpoint:
         yield endpoint
@@ -40,8 +40,8 @@ def endpoint_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "endpoint"]
 
 
-def ask(server: Hostile, **settings: Any) -> Envelope:
-    with asking(server.url, **settings) as endpoint:
+def send_request(server: Hostile, **settings: Any) -> Envelope:
+    with open_client(server.url, **settings) as endpoint:
         return endpoint.get(PAGE)
 
 
@@ -49,5 +49,5 @@ def error_of(*replies: Reply, **settings: Any) -> tuple[SyncError, int]:
     """Send a request to a server with these replies; return the error and the number of requests."""
     with Hostile(one_after_another(*replies)) as server:
         with pytest.raises(SyncError) as caught:
-            ask(server, **settings)
+            send_request(server, **settings)
         return caught.value, len(server.requests)

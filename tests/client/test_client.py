@@ -8,7 +8,7 @@ import pytest
 
 from sync.errors import AccessDenied, Deferred, InvalidResponse, NoSuchPage, NotFound, SyncError
 from tests.builders import HASTY
-from tests.client.sending import GOOD, WIRE, ask, error_of
+from tests.client.sending import GOOD, WIRE, error_of, send_request
 from tests.hostile import (
     GARBAGE,
     NO_REPLY,
@@ -52,7 +52,7 @@ PASSING = {
 @pytest.mark.parametrize("reply", PASSING.values(), ids=PASSING)
 def test_a_transient_failure_is_retried_and_then_succeeds(reply: Reply) -> None:
     with Hostile(one_after_another(reply, reply, GOOD)) as server:
-        answer = ask(server)
+        answer = send_request(server)
         assert len(server.requests) == 3
     assert answer.records == [WIRE]
 
@@ -109,7 +109,7 @@ def test_the_server_s_message_is_shown_escaped_and_truncated() -> None:
 
 def test_a_gzip_response_is_decompressed() -> None:
     with Hostile(one_after_another(zipped(GOOD))) as server:
-        assert ask(server).records == [WIRE]
+        assert send_request(server).records == [WIRE]
         assert server.requests[0].headers["accept-encoding"] == "gzip"
 
 
@@ -127,7 +127,7 @@ def test_455_is_deferred_without_a_retry_and_its_retry_after_is_reported() -> No
 def test_a_short_retry_after_is_obeyed() -> None:
     retry_policy = replace(HASTY, longest_asked=2.0)
     with Hostile(one_after_another(failure(429, headers=(("retry-after", "1"),)), GOOD)) as server:
-        ask(server, retry_policy=retry_policy)
+        send_request(server, retry_policy=retry_policy)
         first, second = (request.at for request in server.requests)
     assert second - first >= 1.0
 

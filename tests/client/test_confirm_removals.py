@@ -23,7 +23,7 @@ from sync.errors import (
     Unreachable,
 )
 from tests.catalog.runs import new_parser
-from tests.fake_client import Answering, listed, not_there
+from tests.fake_client import FakeClient, listed, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,12 +62,12 @@ def confirm(
 ) -> tuple[Confirmation, list[str]]:
     """Confirm missing templates; return the IDs that were looked up, too, without the controls. `pages` are of a second walk."""
 
-    def answer(question: Params) -> Given:
-        if pages and "page" in question:
-            return pages(question)
-        return look_ups(str(question["template_id"]))
+    def answer(params: Params) -> Given:
+        if pages and "page" in params:
+            return pages(params)
+        return look_ups(str(params["template_id"]))
 
-    endpoint = Answering(answer)
+    endpoint = FakeClient(answer)
     confirmation = confirm_removals(
         endpoint,
         new_parser(),
@@ -76,10 +76,10 @@ def confirm(
         RunOptions(2, workers, accept_removals=accept),
         random or cycle((0.1, 0.5, 0.9)).__next__,
     )
-    return confirmation, [str(each["template_id"]) for each in endpoint.asked if each.get("template_id") in missing]
+    return confirmation, [str(each["template_id"]) for each in endpoint.requests if each.get("template_id") in missing]
 
 
-def honest(denial: Given, **others: Given) -> LookUps:
+def correct(denial: Given, **others: Given) -> LookUps:
     """Find 1, 2 and 3, return `denial` for any other ID, and other responses for some IDs, written `_7`."""
 
     def answer(template_id: str) -> Given:
@@ -88,7 +88,7 @@ def honest(denial: Given, **others: Given) -> LookUps:
     return answer
 
 
-HONEST: dict[str, tuple[int, bytes]] = {
+CORRECT: dict[str, tuple[int, bytes]] = {
     "404": (404, body(404, message="The template does not exist")),
     "404 inside an HTTP 200": (200, body(404)),
     "an empty list": (200, body(200, {"total": 0, "templates": []})),
@@ -119,24 +119,24 @@ NO_DENIAL = "a look-up of an ID that cannot exist did not return a plain 404"
 COUNTED = "a look-up that found nothing reports {} templates"
 
 
-@pytest.mark.parametrize("denial", HONEST.values(), ids=HONEST)
+@pytest.mark.parametrize("denial", CORRECT.values(), ids=CORRECT)
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_plain_not_found_confirms_a_removal(denial: Given, workers: int) -> None:
-    confirmation, asked = confirm(honest(denial), ["7", "8", "9"], workers=workers)
+    confirmation, asked = confirm(correct(denial), ["7", "8", "9"], workers=workers)
     assert confirmation == Confirmation({"7": "lookup", "8": "lookup", "9": "lookup"})
     assert sorted(asked) == ["7", "8", "9"]
 
 
 @pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
 def test_without_a_plain_not_found_for_the_impossible_id_nothing_is_confirmed(denial: Given) -> None:
-    confirmation, asked = confirm(honest(denial))
+    confirmation, asked = confirm(correct(denial))
     assert (confirmation.evidence, confirmation.found, asked) == ({}, [], [])
     assert confirmation.problem in {NO_DENIAL, COUNTED.format(1), COUNTED.format(3)}
 
 
 def test_the_problem_of_the_impossible_id_is_reported() -> None:
-    assert confirm(honest(NO_EVIDENCE["422"]))[0].problem == NO_DENIAL
-    assert confirm(honest(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
+    assert confirm(correct(NO_EVIDENCE["422"]))[0].problem == NO_DENIAL
+    assert confirm(correct(NO_EVIDENCE["an empty list that counts one"]))[0].problem == COUNTED.format(1)
 
 
 DIFFERS = Unconfirmed("the look-up's response differs from that for an ID that cannot exist", answered=True)
@@ -159,7 +159,7 @@ WHY_UNCONFIRMED = {
 
 @pytest.mark.parametrize("answer", NO_EVIDENCE)
 def test_a_response_of_another_form_than_that_for_the_impossible_id_is_no_evidence(answer: str) -> None:
-    confirmation, asked = confirm(honest(HONEST["404"], _7=NO_EVIDENCE[answer]), ["7", "9"])
+    confirmation, asked = confirm(correct(CORRECT["404"], _7=NO_EVIDENCE[answer]), ["7", "9"])
     assert confirmation == Confirmation({"9": "lookup"}, {"7": WHY_UNCONFIRMED.get(answer, DIFFERS)})
     assert asked == ["7", "9"]
 
@@ -168,7 +168,7 @@ MAINTENANCE_404 = 404, body(404, message="Down for maintenance")
 
 
 @pytest.mark.parametrize(
-    "answer", [*HONEST.values(), *NO_EVIDENCE.values(), MAINTENANCE_404], ids=[*HONEST, *NO_EVIDENCE, "a 404 about maintenance"]
+    "answer", [*CORRECT.values(), *NO_EVIDENCE.values(), MAINTENANCE_404], ids=[*CORRECT, *NO_EVIDENCE, "a 404 about maintenance"]
 )
 def test_if_look_ups_do_not_find_served_templates_nothing_is_confirmed(answer: Given) -> None:
     confirmation, asked = confirm(lambda _: answer)
@@ -177,12 +177,12 @@ def test_if_look_ups_do_not_find_served_templates_nothing_is_confirmed(answer: G
 
 
 def test_a_404_of_another_form_than_that_of_the_controls_is_no_evidence() -> None:
-    assert confirm(honest(HONEST["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
-    assert confirm(honest(HONEST["404"], _7=HONEST["an empty list"]))[0] == Confirmation(unconfirmed={"7": DIFFERS})
+    assert confirm(correct(CORRECT["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
+    assert confirm(correct(CORRECT["404"], _7=CORRECT["an empty list"]))[0] == Confirmation(unconfirmed={"7": DIFFERS})
 
 
 def test_one_failed_control_of_two_prevents_all_removals() -> None:
-    confirmation, _ = confirm(lambda each: found("1") if each == "1" else HONEST["404"], random=cycle((0.0, 0.5)).__next__)
+    confirmation, _ = confirm(lambda each: found("1") if each == "1" else CORRECT["404"], random=cycle((0.0, 0.5)).__next__)
     assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
 
 
@@ -217,7 +217,7 @@ def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
     def look_up(template_id: str) -> Given:
         if template_id == "7" or denied:
             denied.append(template_id)
-        return HONEST["404"] if denied or template_id not in {"1", "2"} else found(template_id)
+        return CORRECT["404"] if denied or template_id not in {"1", "2"} else found(template_id)
 
     confirmation, _asked = confirm(look_up, served=["1", "2"])
     problem = "the look-ups no longer find templates that the catalog had just served"
@@ -227,7 +227,7 @@ def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
 
 
 def test_an_empty_catalog_has_the_impossible_id_as_its_only_control() -> None:
-    assert confirm(lambda _: HONEST["404"], served=[])[0].evidence == {"7": "lookup"}
+    assert confirm(lambda _: CORRECT["404"], served=[])[0].evidence == {"7": "lookup"}
     assert confirm(lambda _: NO_EVIDENCE["a framework's own 404"], served=[])[0].evidence == {}
 
 
@@ -238,7 +238,7 @@ def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: lis
 
     def look_up(template_id: str) -> Given:
         asked.append(template_id)
-        return found(template_id) if template_id in served else HONEST["404"]
+        return found(template_id) if template_id in served else CORRECT["404"]
 
     assert confirm(look_up, served=served, random=random)[0].evidence == {"7": "lookup"}
     place = asked.index("7")
@@ -262,14 +262,14 @@ def test_two_controls_are_looked_up_and_the_impossible_id_resembles_the_served_o
 
     def look_up(template_id: str) -> Given:
         asked.append(template_id)
-        return found(template_id) if template_id in served else HONEST["404"]
+        return found(template_id) if template_id in served else CORRECT["404"]
 
     confirm(look_up, served=served, random=cycle((0.0, 0.999)).__next__)
     assert asked == [*controls, impossible, "7", *controls]
 
 
 def test_a_rejected_record_is_not_a_control() -> None:
-    confirmation, _ = confirm(honest(HONEST["404"]), served=["1"], unreadable=["8", None])
+    confirmation, _ = confirm(correct(CORRECT["404"]), served=["1"], unreadable=["8", None])
     assert confirmation == Confirmation({"7": "lookup"})
 
 
@@ -303,7 +303,7 @@ def test_the_end_of_the_run_is_not_a_result_of_a_look_up(over: SyncError) -> Non
     with pytest.raises(type(over)):
         confirm(lambda _: over)
     with pytest.raises(type(over)):
-        confirm(honest(HONEST["404"], _7=over))
+        confirm(correct(CORRECT["404"], _7=over))
 
 
 @pytest.mark.parametrize(
@@ -319,13 +319,13 @@ def test_the_end_of_the_run_is_not_a_result_of_a_look_up(over: SyncError) -> Non
     ],
 )
 def test_a_look_up_finds_its_template_and_no_other(records: list[Any], ids: list[str]) -> None:
-    confirmation, _ = confirm(honest(HONEST["404"], _7=listed(records, len(records))))
+    confirmation, _ = confirm(correct(CORRECT["404"], _7=listed(records, len(records))))
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ids)
 
 
 @pytest.mark.parametrize("error", [*PASSING, AccessDenied("no", code="402")])
 def test_after_an_error_that_persists_no_further_id_is_looked_up(error: SyncError) -> None:
-    confirmation, asked = confirm(honest(not_there(), _8=error), ["7", "8", "9"])
+    confirmation, asked = confirm(correct(not_found(), _8=error), ["7", "8", "9"])
     assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
     assert confirmation.unconfirmed == {
@@ -335,7 +335,7 @@ def test_after_an_error_that_persists_no_further_id_is_looked_up(error: SyncErro
 
 
 def test_after_an_invalid_response_the_other_look_ups_continue() -> None:
-    confirmation, asked = confirm(honest(not_there(), _7=InvalidResponse("no", code="html")), ["7", "8"], workers=4)
+    confirmation, asked = confirm(correct(not_found(), _7=InvalidResponse("no", code="html")), ["7", "8"], workers=4)
     assert (confirmation.evidence, sorted(asked)) == ({"8": "lookup"}, ["7", "8"])
 
 
@@ -371,10 +371,10 @@ def test_an_operator_cannot_accept_the_removal_of_a_template_that_a_look_up_find
 
 
 def test_an_operator_can_accept_removals_of_a_verified_walk_only() -> None:
-    look_ups = honest(HONEST["404"], _7=MAINTENANCE_404)
+    look_ups = correct(CORRECT["404"], _7=MAINTENANCE_404)
     confirmation, _ = confirm(look_ups, verified=False, accept=True)
     assert confirmation.unconfirmed == {"7": DIFFERS._replace(answered=False)}
-    assert confirm(lambda _: HONEST["404"], verified=False, accept=True)[1] == []
+    assert confirm(lambda _: CORRECT["404"], verified=False, accept=True)[1] == []
 
 
 # Many missing templates --------------------------------------------------------------------------------------
@@ -392,7 +392,7 @@ def again(
 ) -> tuple[Confirmation, list[str]]:
     """Confirm missing templates with a second walk over these pages."""
     options = {"missing": MANY, "random": lambda: 0.5, **options}
-    return confirm(look_ups or honest(not_there()), pages=lambda question: listed(pages(int(question["page"])), total), **options)
+    return confirm(look_ups or correct(not_found()), pages=lambda params: listed(pages(int(params["page"])), total), **options)
 
 
 WITHOUT_ANY: Callable[[int], list[Any]] = lambda page: [{"TemplateId": "1"}] if page == 1 else []  # noqa: E731 - it is a catalog
@@ -416,7 +416,7 @@ def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
     confirmation, asked = again(
         lambda _: pytest.fail("it walked"),
         total=1,
-        look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else HONEST["404"],
+        look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else CORRECT["404"],
     )
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ["1100"])
     doubt = "a look-up found one of the missing templates, so the walk is incomplete"
@@ -428,7 +428,7 @@ def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
 
 @pytest.mark.parametrize("answer", [MAINTENANCE_404, found("8"), Unreachable("no")], ids=["another form", "another one", "none"])
 def test_one_look_up_of_the_sample_without_evidence_prevents_all_removals(answer: Given) -> None:
-    confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=honest(HONEST["404"], _1100=answer))
+    confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=correct(CORRECT["404"], _1100=answer))
     assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
     reason = "not looked up: not every look-up of some missing templates confirmed that they are gone"
     assert confirmation.unconfirmed["1000"] == Unconfirmed(reason, answered=False)
@@ -440,7 +440,7 @@ def test_if_the_controls_of_the_sample_fail_nothing_is_confirmed(*, breaks: bool
     def look_up(template_id: str) -> Given:
         served = template_id in {"1", "2", "3"} and breaks and template_id not in MANY and not denied
         denied.extend([template_id] if template_id in MANY else [])
-        return found(template_id) if served else HONEST["404"]
+        return found(template_id) if served else CORRECT["404"]
 
     denied: list[str] = []
     confirmation, _ = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_up)
@@ -460,7 +460,7 @@ def test_an_unverified_second_walk_is_no_evidence_but_its_records_are_found() ->
 
 
 def test_if_an_operator_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
-    look_ups = honest(HONEST["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
+    look_ups = correct(CORRECT["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
     confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
     answered = {key for key, each in confirmation.unconfirmed.items() if each.answered}
     assert (confirmation.evidence, answered) == ({}, set(asked) - {"1100", "1001"})
@@ -470,7 +470,7 @@ def test_if_an_operator_accepts_and_the_sample_does_not_agree_all_are_looked_up(
 def test_an_operator_accepts_at_most_as_many_as_can_be_looked_up_in_time() -> None:
     missing = [str(number) for number in range(1000, 1000 + SAMPLE + MOST_ACCEPTED + 1)]
     confirmation, _ = again(
-        lambda _: pytest.fail("it walked"), total=1, missing=missing, look_ups=lambda _: HONEST["404"], accept=True
+        lambda _: pytest.fail("it walked"), total=1, missing=missing, look_ups=lambda _: CORRECT["404"], accept=True
     )
     assert sum(each.answered for each in confirmation.unconfirmed.values()) == SAMPLE + MOST_ACCEPTED
     assert len(confirmation.unconfirmed) == len(missing)
@@ -481,7 +481,7 @@ def test_after_a_walk_with_a_permanently_wrong_count_only_look_ups_confirm() -> 
 
     def look_up(template_id: str) -> Given:
         requests.append(template_id)
-        return honest(not_there())(template_id)
+        return correct(not_found())(template_id)
 
     confirmation, _ = again(lambda _: pytest.fail("it walked"), total=0, look_ups=look_up, verified=False)
     assert confirmation.evidence == dict.fromkeys(MANY[:LOOK_UPS], "lookup")

@@ -14,7 +14,7 @@ import pytest
 
 from sync.errors import DeadlineExceeded, Interrupted, Unreachable
 from tests.builders import HASTY, QUICK, record
-from tests.client.sending import GOOD, PAGE, PAGES, ask, asking, endpoint_threads, error_of
+from tests.client.sending import GOOD, PAGE, PAGES, endpoint_threads, error_of, open_client, send_request
 from tests.hostile import Hostile, Reply, Request, failure, one_after_another, success
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def test_a_response_of_one_byte_per_second_ends_at_the_deadline(start: int) -> N
     with Hostile(one_after_another(replace(GOOD, pause=1.0, drip_from=start))) as server:
         began = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="SYNC_DEADLINE"):
-            ask(server, deadline=0.4, timeouts=replace(QUICK, request=60, read=20))
+            send_request(server, deadline=0.4, timeouts=replace(QUICK, request=60, read=20))
         assert 0.35 < time.monotonic() - began < SOON
 
 
 def test_a_slow_response_ends_at_the_timeout_of_the_request() -> None:
     with Hostile(one_after_another(replace(GOOD, pause=0.1), GOOD)) as server:
-        ask(server, timeouts=replace(QUICK, request=0.4))
+        send_request(server, timeouts=replace(QUICK, request=0.4))
         assert len(server.requests) == 2
 
 
@@ -58,7 +58,7 @@ def test_a_server_that_does_not_respond_is_unreachable() -> None:
 
 
 def test_another_thread_can_interrupt_a_request() -> None:
-    with Hostile(one_after_another(replace(GOOD, hold=30))) as server, asking(server.url) as endpoint:
+    with Hostile(one_after_another(replace(GOOD, hold=30))) as server, open_client(server.url) as endpoint:
         threading.Timer(0.2, endpoint.interrupt).start()
         with ends_soon(Interrupted):
             endpoint.get(PAGE)
@@ -70,7 +70,7 @@ def test_another_thread_can_interrupt_a_request() -> None:
 def test_concurrent_requests_end_at_the_deadline() -> None:
     with Hostile(lambda _: replace(GOOD, pause=1.0, drip_from=150)) as server:
         began = time.monotonic()
-        with asking(server.url, deadline=0.5, timeouts=replace(QUICK, request=60, read=20)) as endpoint:
+        with open_client(server.url, deadline=0.5, timeouts=replace(QUICK, request=60, read=20)) as endpoint:
             with pytest.raises(DeadlineExceeded):
                 list(endpoint.get_many(PAGES, 4))
             assert time.monotonic() - began < SOON
@@ -83,7 +83,7 @@ def test_concurrent_requests_end_at_the_deadline() -> None:
 def test_a_slow_tls_handshake_ends_at_the_deadline() -> None:
     with Hostile(one_after_another(GOOD), greeting=b"\x16\x03\x03\x40\x00") as server:
         url = server.url.replace("http:", "https:")
-        with ends_soon(DeadlineExceeded), asking(url, deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint:
+        with ends_soon(DeadlineExceeded), open_client(url, deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint:
             endpoint.get(PAGE)
         assert endpoint_threads() == []
 
@@ -96,7 +96,7 @@ def test_connecting_to_a_full_port_ends_at_the_deadline() -> None:
             each.settimeout(0)
             each.connect_ex(("127.0.0.1", port))
         url = f"http://127.0.0.1:{port}"
-        with ends_soon(DeadlineExceeded), asking(url, deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint:
+        with ends_soon(DeadlineExceeded), open_client(url, deadline=0.5, timeouts=replace(QUICK, connect=20)) as endpoint:
             endpoint.get(PAGE)
     assert endpoint_threads() == []
 
@@ -106,9 +106,9 @@ def test_a_late_request_is_cancelled_while_others_succeed() -> None:
         first = sum(each.page == 1 for each in server.requests) == 1
         return replace(GOOD, pause=0.1) if request.page == 1 and first else replace(GOOD, hold=0.03)
 
-    with Hostile(script) as server, asking(server.url, timeouts=replace(QUICK, request=0.3)) as endpoint:
-        questions: Iterator[Params] = ({"page": page, "page_size": 50} for page in range(1, 41))
-        order = [question["page"] for question, _ in endpoint.get_many(questions, 2)]
+    with Hostile(script) as server, open_client(server.url, timeouts=replace(QUICK, request=0.3)) as endpoint:
+        pages: Iterator[Params] = ({"page": page, "page_size": 50} for page in range(1, 41))
+        order = [params["page"] for params, _ in endpoint.get_many(pages, 2)]
     assert (len(order), order.index(1) < 30) == (40, True)
 
 
@@ -123,7 +123,7 @@ WAITING: dict[str, tuple[Reply, dict[str, Any]]] = {
 @pytest.mark.parametrize(("reply", "settings"), WAITING.values(), ids=WAITING)
 def test_an_interrupt_ends_each_kind_of_wait_at_once_and_leaves_no_thread(reply: Reply, settings: dict[str, Any]) -> None:
     with Hostile(lambda _: reply) as server:
-        with ends_soon(Interrupted), asking(server.url, **settings) as endpoint:
+        with ends_soon(Interrupted), open_client(server.url, **settings) as endpoint:
             threading.Timer(0.2, endpoint.interrupt).start()
             list(endpoint.get_many(PAGES, 3))
         assert endpoint_threads() == []
@@ -131,13 +131,13 @@ def test_an_interrupt_ends_each_kind_of_wait_at_once_and_leaves_no_thread(reply:
 
 def test_no_thread_remains_after_the_caller_finishes_stops_or_fails() -> None:
     with Hostile(one_after_another(GOOD, GOOD, replace(GOOD, hold=30))) as server:
-        with asking(server.url) as endpoint:
+        with open_client(server.url) as endpoint:
             endpoint.get(PAGE)
             answers = endpoint.get_many(PAGES, 3)
             next(answers)
             assert 1 <= len(endpoint_threads()) <= 3
         assert endpoint_threads() == []
-        with pytest.raises(ZeroDivisionError), asking(server.url) as endpoint:
+        with pytest.raises(ZeroDivisionError), open_client(server.url) as endpoint:
             list(endpoint.get_many(({"page": 1 // zero} for zero in (1, 0)), 2))
         assert endpoint_threads() == []
 
@@ -146,9 +146,9 @@ def test_an_abandoned_response_is_not_taken_for_that_of_the_next_request() -> No
     def script(request: Request) -> Reply:
         return replace(success([record(str(request.page))]), hold=0.1 * (request.page == 2))
 
-    with Hostile(script) as server, asking(server.url) as endpoint:
-        for question, _answer in endpoint.get_many(PAGES, 2):
-            assert question == PAGE
+    with Hostile(script) as server, open_client(server.url) as endpoint:
+        for params, _answer in endpoint.get_many(PAGES, 2):
+            assert params == PAGE
             break
         for page in (3, 4):
             records = endpoint.get({"page": page, "page_size": 50}).records
@@ -158,13 +158,13 @@ def test_an_abandoned_response_is_not_taken_for_that_of_the_next_request() -> No
 def test_the_next_request_is_taken_only_when_a_worker_is_free() -> None:
     drawn: list[int] = []
 
-    def questions() -> Iterator[Params]:
+    def pages() -> Iterator[Params]:
         for page in range(1, 7):
             drawn.append(page)
             yield {"page": page, "page_size": 50}
 
-    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
-        seen = [len(drawn) for _ in endpoint.get_many(questions(), 2)]
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
+        seen = [len(drawn) for _ in endpoint.get_many(pages(), 2)]
     assert seen == [2, 3, 4, 5, 6, 6]
 
 
@@ -172,22 +172,22 @@ def test_errors_are_yielded_as_results_and_the_other_requests_continue() -> None
     def script(request: Request) -> Reply:
         return failure(404) if request.page == 2 else GOOD
 
-    with Hostile(script) as server, asking(server.url) as endpoint:
-        answers = {question["page"]: type(answer).__name__ for question, answer in endpoint.get_many(PAGES, 2)}
+    with Hostile(script) as server, open_client(server.url) as endpoint:
+        answers = {params["page"]: type(answer).__name__ for params, answer in endpoint.get_many(PAGES, 2)}
     assert answers == {page: "NotFound" if page == 2 else "Envelope" for page in range(1, 7)}
 
 
 def test_a_look_up_uses_a_new_connection() -> None:
-    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
-        questions: list[Params] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
-        for question in questions:
-            endpoint.get(question)
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
+        requests: list[Params] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
+        for params in requests:
+            endpoint.get(params)
         connections = [request.headers.get("connection") for request in server.requests]
     assert connections[2:4] == ["close", "close"]
     assert "close" not in connections[:2] + connections[4:]
 
 
 def test_an_interrupt_after_the_end_has_no_effect() -> None:
-    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
         endpoint.get(PAGE)
     endpoint.interrupt()

@@ -29,7 +29,7 @@ from sync.webhooks.endpoints import Endpoint as WebhookEndpoint
 from sync.webhooks.endpoints import Rules
 from sync.webhooks.sign_and_send import Message, send
 from tests.builders import HASTY
-from tests.client.sending import GOOD, PAGE, WIRE, asking, endpoint_threads
+from tests.client.sending import GOOD, PAGE, WIRE, endpoint_threads, open_client
 from tests.hostile import Hostile, Reply, chunked, one_after_another
 from tests.https import OverTls, Tunnels
 from tests.webhooks.receiver import SECRET
@@ -55,18 +55,18 @@ SOON = 12.0
 
 
 def page(url: str, network: Network, limit: float = SOON) -> str:
-    return _asked(url, network, PAGE, limit)
+    return request(url, network, PAGE, limit)
 
 
 def look_up(url: str, network: Network, limit: float = SOON) -> str:
-    return _asked(url, network, {"template_id": "1"}, limit)
+    return request(url, network, {"template_id": "1"}, limit)
 
 
-def _asked(url: str, network: Network, question: Params, limit: float) -> str:
+def request(url: str, network: Network, params: Params, limit: float) -> str:
     how = {"timeouts": Timeouts(limit, limit, limit), "retry_policy": replace(HASTY, attempts=1)}
-    with asking(url, ca_bundle=network.ca_bundle, proxy=network.proxy, **how) as endpoint:
+    with open_client(url, ca_bundle=network.ca_bundle, proxy=network.proxy, **how) as endpoint:
         try:
-            endpoint.get(question)
+            endpoint.get(params)
         except SyncError as error:
             return str(error)
     return ""
@@ -150,7 +150,7 @@ def test_an_https_proxy_opens_a_tunnel(certificate: Path) -> None:
     with (
         OverTls(one_after_another(GOOD), certificate) as server,
         Tunnels(port_of(server), certificate=certificate) as proxy,
-        asking("https://catalog.test", proxy=proxy.url, ca_bundle=str(certificate)) as endpoint,
+        open_client("https://catalog.test", proxy=proxy.url, ca_bundle=str(certificate)) as endpoint,
     ):
         assert [endpoint.get(PAGE).records for _ in range(2)] == [[WIRE]] * 2
         assert (proxy.connections, server.connections) == (1, 1)
@@ -199,7 +199,7 @@ def test_a_ping_over_plain_http_is_sent_to_the_proxy_without_a_tunnel() -> None:
         (b"SSH-2.0\r\n\r\n", True, "the proxy's response is malformed"),
         (b"", False, "the proxy did not respond within the deadline"),
     ],
-    ids=["407", "502", "closed", "no HTTP", "mute"],
+    ids=["407", "502", "closed", "no HTTP", "no response"],
 )
 def test_a_proxy_that_opens_no_tunnel_is_reported_with_the_reason(
     ask: Ask,
@@ -219,7 +219,7 @@ def test_a_slow_name_resolution_ends_at_the_limit_and_is_reported(ask: Ask, slow
 
 
 def test_a_slow_name_resolution_ends_at_the_deadline_of_the_run(slow_dns: None) -> None:
-    with asking("https://catalog.test", deadline=0.3) as endpoint, pytest.raises(DeadlineExceeded):
+    with open_client("https://catalog.test", deadline=0.3) as endpoint, pytest.raises(DeadlineExceeded):
         endpoint.get(PAGE)
     assert endpoint_threads() == []
 
@@ -271,7 +271,7 @@ def port_of(server: Hostile) -> int:
 
 def test_a_tls_connection_is_reused_with_http_1_1(certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
-        with asking(server.url, ca_bundle=str(certificate)) as endpoint:
+        with open_client(server.url, ca_bundle=str(certificate)) as endpoint:
             assert [endpoint.get(PAGE).records for _ in range(3)] == [[WIRE]] * 3
         assert (server.agreed, len(server.requests)) == (["http/1.1"], 3)
 
@@ -279,7 +279,7 @@ def test_a_tls_connection_is_reused_with_http_1_1(certificate: Path) -> None:
 def test_a_certificate_for_another_name_is_refused_before_the_key_is_sent(certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
         url = server.url.replace("localhost", "127.0.0.1")
-        with asking(url, ca_bundle=str(certificate)) as endpoint, pytest.raises(Unreachable, match="could not be verified"):
+        with open_client(url, ca_bundle=str(certificate)) as endpoint, pytest.raises(Unreachable, match="could not be verified"):
             endpoint.get(PAGE)
         assert server.requests == []
 
@@ -296,7 +296,7 @@ WITH_TRAILERS = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\n
 def test_a_connection_is_reused_unless_more_bytes_follow(raw: bytes, connections: int, way: str, certificate: Path) -> None:
     with OverTls(one_after_another(Reply(raw=raw)), certificate) as server, Tunnels(port_of(server)) as proxy:
         url, through = (server.url, None) if way == "directly" else ("https://catalog.test", proxy.url)
-        with asking(url, proxy=through, ca_bundle=str(certificate)) as endpoint:
+        with open_client(url, proxy=through, ca_bundle=str(certificate)) as endpoint:
             for _ in range(3):
                 assert endpoint.get(PAGE).records == [WIRE]
         assert server.connections == connections

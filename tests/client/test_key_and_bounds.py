@@ -16,7 +16,7 @@ from sync.client.response import BODY_LIMIT
 from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
-from tests.client.sending import GOOD, KEY, PAGE, RECORD, ask, asking, error_of
+from tests.client.sending import GOOD, KEY, PAGE, RECORD, error_of, open_client, send_request
 from tests.hostile import GARBAGE, Hostile, Reply, bomb, failure, one_after_another, redirect, success
 
 
@@ -38,14 +38,14 @@ def test_a_redirect_to_an_invalid_url_is_the_same_error(target: str) -> None:
 
 def test_no_cookie_is_kept() -> None:
     with Hostile(one_after_another(replace(failure(500), headers=(("set-cookie", "track=me; Path=/"),)), GOOD)) as server:
-        ask(server)
+        send_request(server)
         assert [request.headers.get("cookie") for request in server.requests] == [None, None]
 
 
 def test_the_key_is_in_one_header_and_in_no_error() -> None:
     with Hostile(one_after_another(failure(401))) as server:
         with pytest.raises(AccessDenied) as caught:
-            ask(server)
+            send_request(server)
         request = server.requests[0]
     assert [name for name, value in request.headers.items() if KEY in value] == ["x-api-key"]
     assert KEY not in f"{request.path}{request.query}{caught.value}{caught.value.hint}"
@@ -54,7 +54,7 @@ def test_the_key_is_in_one_header_and_in_no_error() -> None:
 def test_a_key_in_a_response_is_removed() -> None:
     quoting = success([{**RECORD, "Title": f"for {KEY}"}])
     refusing = failure(401, message=f"no such key: {KEY}")
-    with Hostile(one_after_another(quoting, refusing)) as server, asking(server.url) as endpoint:
+    with Hostile(one_after_another(quoting, refusing)) as server, open_client(server.url) as endpoint:
         (raw,) = endpoint.get(PAGE).records or []
         assert json.loads(raw)["Title"] == "for [secret]"
         with pytest.raises(AccessDenied, match=r"no such key: \[secret\]"):
@@ -65,7 +65,7 @@ def test_the_beginning_of_a_key_at_the_end_of_a_truncated_message_is_removed() -
     """Masked keys shorten the text, so that the truncated end is nearer to what is shown."""
     escaped = "".join(f"\\u{ord(char):04x}" for char in KEY)
     long = failure(401, message=(escaped * (10_000 // len(escaped) + 1))[: 10_000 - len(KEY) + 9] + KEY)
-    with Hostile(one_after_another(long)) as server, asking(server.url) as endpoint, pytest.raises(AccessDenied) as caught:
+    with Hostile(one_after_another(long)) as server, open_client(server.url) as endpoint, pytest.raises(AccessDenied) as caught:
         endpoint.get(PAGE)
     assert KEY[:8] not in str(caught.value)
     assert "[secret]" in str(caught.value)
@@ -73,7 +73,7 @@ def test_the_beginning_of_a_key_at_the_end_of_a_truncated_message_is_removed() -
 
 def test_a_message_may_contain_a_number_of_thousands_of_digits() -> None:
     refusing = one_after_another(failure(401, message=f"no: &#{'0' * 5000}65;"))
-    with Hostile(refusing) as server, asking(server.url) as endpoint, pytest.raises(AccessDenied, match="no: &#0000"):
+    with Hostile(refusing) as server, open_client(server.url) as endpoint, pytest.raises(AccessDenied, match="no: &#0000"):
         endpoint.get(PAGE)
 
 
@@ -86,7 +86,7 @@ def test_a_name_that_cannot_be_resolved_is_unreachable() -> None:
 
 def test_the_key_is_not_sent_to_a_server_without_tls() -> None:
     once = {"retry_policy": replace(HASTY, attempts=1), "timeouts": replace(QUICK, connect=0.3)}
-    with Hostile(one_after_another(GARBAGE)) as server, asking(server.url.replace("http:", "https:"), **once) as endpoint:
+    with Hostile(one_after_another(GARBAGE)) as server, open_client(server.url.replace("http:", "https:"), **once) as endpoint:
         with pytest.raises(Unreachable):
             endpoint.get(PAGE)
         assert server.requests == []
@@ -95,7 +95,7 @@ def test_the_key_is_not_sent_to_a_server_without_tls() -> None:
 def test_a_closed_port_is_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with asking(f"http://127.0.0.1:{port}") as endpoint:
+    with open_client(f"http://127.0.0.1:{port}") as endpoint:
         with pytest.raises(Unreachable, match="the connection was refused"):
             endpoint.get(PAGE)
         assert (endpoint.statistics.requests, endpoint.statistics.retries, endpoint.statistics.by_code) == (3, 2, {0: 3})
@@ -113,7 +113,7 @@ def test_a_decompression_bomb_of_300_mib_takes_no_more_memory_than_the_limit(tim
         tracemalloc.start()
         try:
             with pytest.raises(InvalidResponse) as caught:
-                ask(server)
+                send_request(server)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -126,14 +126,14 @@ def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.Monk
         monkeypatch.setattr(module, "BODY_LIMIT", 100_000)
     with Hostile(one_after_another(Reply(b" " * 20_000_000))) as server:
         with pytest.raises(InvalidResponse) as caught:
-            ask(server)
+            send_request(server)
         assert len(server.requests) == 1
     assert caught.value.code == "too-large"
 
 
 def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "RUN_LIMIT", 2 * len(GOOD.body))
-    with Hostile(one_after_another(GOOD)) as server, asking(server.url) as endpoint:
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
         for _ in range(2):
             endpoint.get(PAGE)
         with pytest.raises(InvalidResponse, match="larger than any catalog"):
@@ -141,9 +141,9 @@ def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.Monkey
 
 
 def test_the_number_of_concurrent_connections_is_limited() -> None:
-    with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, asking(server.url) as endpoint:
+    with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, open_client(server.url) as endpoint:
         answers = list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 13)), 3))
-        assert sorted(int(question["page"]) for question, _ in answers) == list(range(1, 13))
+        assert sorted(int(params["page"]) for params, _ in answers) == list(range(1, 13))
         assert (server.most_at_once, server.connections) == (3, 3)
 
 
@@ -152,7 +152,7 @@ def test_the_number_of_concurrent_connections_is_limited() -> None:
 
 @pytest.mark.ci_slice
 def test_all_requests_together_obey_the_rate_limit() -> None:
-    with Hostile(one_after_another(GOOD)) as server, asking(server.url, rate=10.0) as endpoint:
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url, rate=10.0) as endpoint:
         began = time.monotonic()
         assert len(list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 26)), 8))) == 25
         # 25 requests at 10 a second: ten at once, ten a second later, five after another. A busy machine only makes it longer.
@@ -193,7 +193,7 @@ def test_the_rate_limit_counts_from_the_actual_start_of_a_request() -> None:
 
 
 def test_requests_retries_and_bytes_are_counted() -> None:
-    with Hostile(one_after_another(failure(500), GOOD)) as server, asking(server.url) as endpoint:
+    with Hostile(one_after_another(failure(500), GOOD)) as server, open_client(server.url) as endpoint:
         endpoint.get(PAGE)
         counted = endpoint.statistics
         assert (counted.requests, counted.retries, counted.by_code) == (2, 1, {500: 1, 200: 1})

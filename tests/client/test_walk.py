@@ -14,7 +14,7 @@ from sync.client import walk as walking
 from sync.client.walk import Walk, walk
 from sync.errors import AccessDenied, DeadlineExceeded, Deferred, InvalidResponse, NoSuchPage, SyncError, Unreachable
 from tests.catalog.runs import new_parser
-from tests.fake_client import Answering, listed, not_there
+from tests.fake_client import FakeClient, listed, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Answer = Callable[[int], list[Any] | SyncError]
 
 
-class Catalog(Answering):
+class Catalog(FakeClient):
     """Serves pages and stores the requests. `answer` returns the IDs of a page, or its records, their bytes, or an error."""
 
     def __init__(
@@ -37,15 +37,15 @@ class Catalog(Answering):
         self.parser = new_parser(known)
 
     @property
-    def pages_asked(self) -> list[int]:
-        return [int(question["page"]) for question in self.asked]
+    def requested_pages(self) -> list[int]:
+        return [int(params["page"]) for params in self.requests]
 
-    def _listed(self, question: Params) -> Envelope | SyncError:
-        found = self.answer(int(question["page"]))
+    def _listed(self, params: Params) -> Envelope | SyncError:
+        found = self.answer(int(params["page"]))
         if isinstance(found, SyncError):
             return found
         records = [{"TemplateId": str(each)} if isinstance(each, int | str) else each for each in found]
-        return listed(records, self.total(len(self.asked)) if callable(self.total) else self.total)
+        return listed(records, self.total(len(self.requests)) if callable(self.total) else self.total)
 
     def walk(self, page_size: int = 2, workers: int = 1) -> Walk:
         return walk(self, self.parser, RunOptions(page_size, workers))
@@ -68,7 +68,7 @@ def ids(found: Walk) -> list[str]:
     return [str(each.template_id) for each in found.records]
 
 
-NOT_FOUND, INVALID = not_there(), NoSuchPage("no")
+NOT_FOUND, INVALID = not_found(), NoSuchPage("no")
 
 UNCOUNTED, REPEATED = "the catalog did not report its number of templates", "the catalog served the same page twice"
 UNEQUAL = "the catalog reports {} templates, but served {}".format
@@ -95,14 +95,14 @@ VERIFIED: dict[str, tuple[Answer, Any, int, str, list[int]]] = {
 }
 
 
-@pytest.mark.parametrize(("answer", "total", "page_size", "served", "asked"), VERIFIED.values(), ids=VERIFIED)
+@pytest.mark.parametrize(("answer", "total", "page_size", "served", "requested"), VERIFIED.values(), ids=VERIFIED)
 @pytest.mark.parametrize("workers", [1, 9])
 def test_a_catalog_that_does_not_change_is_verified_in_one_walk(
-    answer: Answer, total: Any, page_size: int, served: str, asked: list[int], workers: int
+    answer: Answer, total: Any, page_size: int, served: str, requested: list[int], workers: int
 ) -> None:
     catalog = Catalog(answer, total)
     found = catalog.walk(page_size, workers)
-    assert (found.verified, found.reason, " ".join(ids(found)), sorted(catalog.pages_asked)) == (True, "", served, asked)
+    assert (found.verified, found.reason, " ".join(ids(found)), sorted(catalog.requested_pages)) == (True, "", served, requested)
     assert (found.pages, found.total) == (len({each.page for each in found.records}), 2 if callable(total) else total)
 
 
@@ -121,7 +121,7 @@ def test_an_empty_catalog_with_a_count_of_0_is_verified() -> None:
 def test_every_page_is_requested_with_the_same_size() -> None:
     catalog = Catalog(pages([1, 2], [3, 4]), total=4)
     catalog.walk(page_size=50)
-    assert catalog.asked == [{"page": page, "page_size": 50} for page in (1, 2, 3)]
+    assert catalog.requests == [{"page": page, "page_size": 50} for page in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("order", [lambda _: 0, lambda in_flight: in_flight - 1], ids=["in turn", "the last first"])
@@ -190,12 +190,12 @@ def test_a_walk_whose_counts_disagree_is_repeated_and_then_unverified(
     assert not found.verified
     assert found.reason == doubt
     assert list(dict.fromkeys(ids(found))) == list(dict.fromkeys(served))
-    assert catalog.pages_asked.count(1) == walking.MOST_WALKS
-    assert len(catalog.pages_asked) < 40
+    assert catalog.requested_pages.count(1) == walking.MOST_WALKS
+    assert len(catalog.requested_pages) < 40
 
 
 @pytest.mark.parametrize(
-    ("answer", "total", "asked"),
+    ("answer", "total", "requested"),
     [
         (pages([1, 2]), 20, [1, 2, 3, 4, 5]),
         (pages([1, 2], past_end=NOT_FOUND), 20, [1, 2, 3, 4, 5]),
@@ -211,10 +211,10 @@ def test_a_walk_whose_counts_disagree_is_repeated_and_then_unverified(
         "the same page always",
     ],
 )
-def test_useless_pages_are_not_requested(answer: Answer, total: int, asked: list[int]) -> None:
+def test_useless_pages_are_not_requested(answer: Answer, total: int, requested: list[int]) -> None:
     catalog = Catalog(answer, total)
     assert not catalog.walk().verified
-    assert catalog.pages_asked == asked * walking.MOST_WALKS
+    assert catalog.requested_pages == requested * walking.MOST_WALKS
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_useless_pages_are_not_requested(answer: Answer, total: int, asked: list
 )
 def test_ten_of_many_different_counts_are_shown(last: int, shown: str) -> None:
     def total(_: int) -> int:
-        return last - 1 + catalog.pages_asked[-1]
+        return last - 1 + catalog.requested_pages[-1]
 
     catalog = Catalog(lambda page: [page] if page <= last else NOT_FOUND, total)
     assert catalog.walk(page_size=1).reason == MOVED(shown)
@@ -240,9 +240,9 @@ def test_a_count_on_one_page_only_is_reported_and_leaves_the_walk_unverified() -
 
 
 def test_a_second_walk_whose_counts_agree_is_verified() -> None:
-    catalog = Catalog(lambda page: {1: [1, 2], 2: [3] if catalog.pages_asked.count(1) > 1 else []}[page], total=3)
+    catalog = Catalog(lambda page: {1: [1, 2], 2: [3] if catalog.requested_pages.count(1) > 1 else []}[page], total=3)
     found = catalog.walk()
-    assert (ids(found), found.verified, catalog.pages_asked.count(1)) == (["1", "2", "3"], True, 2)
+    assert (ids(found), found.verified, catalog.requested_pages.count(1)) == (["1", "2", "3"], True, 2)
 
 
 def test_a_catalog_that_shrinks_below_a_page_during_the_walk_is_walked_again() -> None:
@@ -253,7 +253,7 @@ def test_a_catalog_that_shrinks_below_a_page_during_the_walk_is_walked_again() -
 
 def test_the_records_of_several_unverified_walks_are_joined_newest_first() -> None:
     def answer(page: int) -> list[Any]:
-        attempt = catalog.pages_asked.count(1)
+        attempt = catalog.requested_pages.count(1)
         return [{"TemplateId": "1", "Title": attempt}, {"TemplateId": str(10 + attempt)}] if page == 1 else []
 
     catalog = Catalog(answer, total=9)
@@ -269,7 +269,7 @@ def test_the_records_of_several_unverified_walks_are_joined_newest_first() -> No
 )
 def test_missing_fields_are_those_of_the_verified_walk_or_of_any_attempt(total_then: int, missing: set[str]) -> None:
     def attempt() -> int:
-        return catalog.pages_asked.count(1)
+        return catalog.requested_pages.count(1)
 
     catalog = Catalog(
         lambda page: [{"TemplateId": "1", ("Title", "Title_en", "Cover")[attempt() - 1]: "a"}] if page == 1 else [],
@@ -283,7 +283,7 @@ def test_each_walk_determines_the_fields_of_a_recognised_record_again() -> None:
     catalog = Catalog(pages([record]), total=lambda request: 2 if request < 3 else 1)
     catalog.parser = new_parser({"1": wire_hash(json.dumps(record).encode())})
     found = catalog.walk()
-    assert (found.verified, catalog.pages_asked, found.missing) == (True, [1, 2, 1], DOCUMENTED - {"TemplateId", "Duration"})
+    assert (found.verified, catalog.requested_pages, found.missing) == (True, [1, 2, 1], DOCUMENTED - {"TemplateId", "Duration"})
 
 
 def test_a_template_with_different_contents_on_two_pages_causes_another_walk() -> None:
@@ -292,7 +292,7 @@ def test_a_template_with_different_contents_on_two_pages_causes_another_walk() -
 
     catalog = Catalog(answer, total=3)
     assert catalog.walk().verified
-    assert catalog.pages_asked.count(1) == walking.MOST_WALKS
+    assert catalog.requested_pages.count(1) == walking.MOST_WALKS
 
 
 def test_a_new_signature_on_a_second_page_is_no_reason_to_walk_again() -> None:
@@ -302,7 +302,7 @@ def test_a_new_signature_on_a_second_page_is_no_reason_to_walk_again() -> None:
 
     catalog = Catalog(answer, total=3)
     assert catalog.walk().verified
-    assert catalog.pages_asked == [1, 2, 3]
+    assert catalog.requested_pages == [1, 2, 3]
 
 
 def test_two_pages_nested_too_deeply_to_compare_do_not_end_the_run() -> None:
@@ -337,7 +337,7 @@ def test_a_failed_page_leaves_the_walk_unverified_with_the_records_of_the_others
     found = catalog.walk(workers=workers)
     assert (ids(found), found.verified, found.failed_pages, found.pages) == (["1", "2", "5", "6", "7", "8", "9"], False, (2,), 4)
     assert found.reason == f"page 2 could not be fetched ({str(error).rstrip('.')})"
-    assert sorted(catalog.pages_asked) == [1, 2, 3, 4, 5], "the walk is not made again"
+    assert sorted(catalog.requested_pages) == [1, 2, 3, 4, 5], "the walk is not made again"
 
 
 def test_a_server_error_that_persists_after_each_retry_after_concerns_one_page() -> None:
@@ -386,23 +386,23 @@ def test_after_more_than_half_of_the_pages_failed_no_further_page_is_requested()
     catalog = Catalog(lambda page: [1, 2] if page == 1 else Unreachable("no"), total=20)
     with pytest.raises(Unreachable):
         catalog.walk()
-    assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7]
+    assert catalog.requested_pages == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_after_a_failed_last_page_no_further_page_is_requested() -> None:
     catalog = Catalog(pages([1, 2], [3, 4], BAD_PAGE[0]), total=6)
     assert catalog.walk().failed_pages == (3,)
-    assert catalog.pages_asked == [1, 2, 3]
+    assert catalog.requested_pages == [1, 2, 3]
 
 
 def test_the_records_of_an_unverified_walk_and_of_one_with_a_failed_page_are_joined() -> None:
     def answer(page: int) -> Any:
-        attempt = catalog.pages_asked.count(1)
+        attempt = catalog.requested_pages.count(1)
         return {1: [1, 2], 2: [3] if attempt == 1 else BAD_PAGE[0], 3: [5] if attempt > 1 else []}[page]
 
     catalog = Catalog(answer, total=5)
     found = catalog.walk()
-    assert (ids(found), found.failed_pages, catalog.pages_asked.count(1)) == (["1", "2", "5", "3"], (2,), 2)
+    assert (ids(found), found.failed_pages, catalog.requested_pages.count(1)) == (["1", "2", "5", "3"], (2,), 2)
 
 
 @pytest.mark.parametrize("error", ENDS)
@@ -426,7 +426,7 @@ def test_a_catalog_without_end_is_bounded_by_pages(monkeypatch: pytest.MonkeyPat
     with pytest.raises(InvalidResponse) as caught:
         catalog.walk()
     assert (str(caught.value), caught.value.code) == ("The catalog has more than 7 pages.", "too-large")
-    assert catalog.pages_asked == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert catalog.requested_pages == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_catalog_of_the_maximum_number_of_full_pages_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,12 +469,12 @@ def test_an_implausible_count_does_not_determine_the_number_of_pages(
 
 def test_a_field_that_only_an_unverified_walk_had_is_missing_in_the_verified_one() -> None:
     def answer(page: int) -> list[Any]:
-        walk_number = sum(page == 1 for page in catalog.pages_asked)
+        walk_number = sum(page == 1 for page in catalog.requested_pages)
         other = {"TemplateId": "1", "Duration": walk_number} | ({"InputNum": 1} if walk_number == 1 else {})
         served: list[list[Any]] = [[1, 2], [other, 3]]
         return served[page - 1] if page <= len(served) else []
 
     catalog = Catalog(answer, total=3)
     found = catalog.walk()
-    assert (found.verified, sum(page == 1 for page in catalog.pages_asked)) == (True, 3)
+    assert (found.verified, sum(page == 1 for page in catalog.requested_pages)) == (True, 3)
     assert found.missing == DOCUMENTED - {"TemplateId", "Duration"}

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from sync.store.engine import open_engine
-from tests.faults import hear_statements, wait_for
+from tests.faults import on_each_statement, wait_for
 from tests.servers import Server, as_user, binary, free_port, mariadb_in, own_folder, postgresql, running
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def when_a_run_is_applied(engine: sa.Engine, moment: str, act: Callable[[], None
             act()
             raise broken("the connection broke before the answer came")
 
-    hear_statements(engine, note)
+    on_each_statement(engine, note)
     engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]  # of this engine's own dialect
 
 

@@ -32,7 +32,7 @@ from tests.clusters.servers import (
     promote,
     when_a_run_is_applied,
 )
-from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, hear_statements, real_clock, sync, take_lease, wait_for
+from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, on_each_statement, real_clock, sync, take_lease, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,7 +209,7 @@ def test_a_run_on_a_frozen_primary_ends_with_the_limits_of_the_client(pair: Pair
     impatient(monkeypatch)
     monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
     engine, pauses = open_engine(primary.url), list[float]()
-    hear_statements(engine, lambda statement: primary.freeze() if "template_changes (" in statement else None)
+    on_each_statement(engine, lambda statement: primary.freeze() if "template_changes (" in statement else None)
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)
@@ -230,7 +230,7 @@ def test_a_commit_that_waits_for_a_synchronous_standby_is_given_up(pair: Pair, m
     engine = open_engine(primary.url, lock_timeout=0.5)
 
     def wait_for_an_absent_standby() -> None:
-        source.on_ask = None
+        source.on_request = None
         ask(primary, "ALTER SYSTEM SET synchronous_standby_names = 'absent'")
         ask(primary, "SELECT pg_reload_conf()")
 

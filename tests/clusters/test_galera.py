@@ -21,7 +21,7 @@ from sync.store.prune import prune
 from sync.store.state import save_planned_run
 from tests.builders import Database, record
 from tests.clusters.servers import ask, galera
-from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, hear_statements, real_clock, sync, take_lease, wait_for
+from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, on_each_statement, real_clock, sync, take_lease, wait_for
 from tests.store.test_upgrades import load
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_of_two_concurrent_runs_on_two_nodes_one_is_skipped(engines: list[sa.Eng
             lost.append("once")
             take_lease(engines[1])
 
-    hear_statements(engines[0], meet)
+    on_each_statement(engines[0], meet)
     outcome = sync(AFTER, engines[0])
     assert (str(outcome.run.status), outcome.run.error_code, outcome.unrecorded) == ("skipped", "lease-busy", None)
     assert outcome.error is not None
@@ -127,7 +127,7 @@ def test_a_takeover_during_any_statement_of_an_acquisition_leaves_one_holder(eng
         if statement.startswith(before) and not taken:
             taken.append(take_lease(engines[1]))
 
-    hear_statements(engines[0], meet)
+    on_each_statement(engines[0], meet)
     with pytest.raises(LeaseBusy):
         take_lease(engines[0])
     with writing(engines[2]) as connection:
@@ -200,7 +200,7 @@ def test_planning_a_run_on_another_node_rolls_back_no_transaction(engines: list[
             planned.append(statement)
 
     sync(BEFORE, engines[0], accept_removals=True)
-    hear_statements(engines[0], plan)
+    on_each_statement(engines[0], plan)
     sa.event.listen(engines[0], "rollback", rolled_back.append)
     assert sync(AFTER, engines[0], accept_removals=True).error is None
     assert (len(planned) > 0, rolled_back, anomalies(engines[2])) == (True, [], [])
@@ -217,7 +217,7 @@ def test_an_apply_that_conflicts_with_another_node_is_retried_as_a_whole(engines
                 connection.execute(sa.text("UPDATE sync_state SET unreconciled_runs = unreconciled_runs + 1"))
                 connection.execute(sa.text("UPDATE sync_lease SET turn = coalesce(turn, 0) + 1"))
 
-    hear_statements(engines[0], meet)
+    on_each_statement(engines[0], meet)
     assert sync(AFTER, engines[0], accept_removals=True, sleep=time.sleep).error is None
     assert (len(met), anomalies(engines[2])) == (3, [])
 

@@ -22,7 +22,7 @@ from sync.store.engine import open_engine
 from sync.store.prune import prune
 from tests.builders import Database, record, records
 from tests.command_line import environment
-from tests.faults import Snapshot, at_boundary, hear_statements, kill_myself, process, sync
+from tests.faults import Snapshot, at_boundary, kill_this_process, on_each_statement, process, sync
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -97,17 +97,17 @@ def states(database: Database) -> dict[str | None, list[tuple[Any, ...]]]:
 # Killed -----------------------------------------------------------------------------------------------------------------
 
 
-def consume_and_die(url: str, file: str, number: int, traced: str) -> None:
+def consume_and_be_killed(url: str, file: str, number: int, traced: str) -> None:
     """Catch up in batches of four changes, until this process is killed before the n-th statement."""
     statements = itertools.count(1)
 
     def count(_statement: str) -> None:
         if next(statements) == number:
-            kill_myself()
+            kill_this_process()
 
     engine = open_engine(url)
     if traced == "both":
-        hear_statements(engine, count)
+        on_each_statement(engine, count)
     with closing(opened(file)) as copy:
         copy.set_trace_callback(count)
         example().catch_up(Catalog(engine), copy, 4)
@@ -129,7 +129,7 @@ def test_after_a_kill_before_any_statement_copy_and_cursor_agree_and_the_next_co
     database.engine.dispose()
     for number in itertools.count(1):
         start_from(first if start == "continue" else None, file)
-        with process(consume_and_die, url, str(file), number, traced) as child:
+        with process(consume_and_be_killed, url, str(file), number, traced) as child:
             child.join(60)
             code = child.exitcode
         assert code in {0, -signal.SIGKILL}

@@ -1,1 +1,1 @@
-"""What is not sampled but exhausted, and what is thrown at the parsers; see docs/verification.md."""
+"""Exhaustive and random checks of the core and the parsers; see docs/verification.md."""

@@ -5,21 +5,21 @@
 
 A history is a catalog of n templates, stored by a first run; then two runs on pages of two, in which up to two events happen,
 each before any request of either run, and up to one fault affects any response; then runs without either. `sync.synchronise.plan`
-computes what each run changes. `Remembered` is a model of the database; tests/world.py compares it with the real store. With
-`--field`, one template or all lose a documented field and get it back, with the old value or another.
+computes what each run changes. `StoreModel` is a model of the database; tests/world.py compares it with the real store. With
+`--field`, one template or all lose a documented field and regain it, with the old value or another.
 
-After every run: no template was removed that was served throughout; each published value was served at some moment of the run;
-each change has the stored values before and after; every difference in meaning is published; a consumer that applies the fields
-of each change holds the documented columns. After the last runs, the stored values are those served, except for lost fields that
+After every run: no template that was served throughout was removed; each published value was served at some moment of the run;
+each change has the stored values before and after; every difference in values is published; a consumer that applies the fields
+of each change has the documented columns. After the last runs, the stored values are those served, except for lost fields that
 no record has, and one more run changes nothing.
 
 Histories are merged where the difference has no effect:
 
 - Events and faults after the last request of a run.
-- Runs with equal responses from equal stored values are at the same place, `Asked`. Where also the catalog, its past moments and
-  the remaining events and faults are equal, they continue alike.
-- Histories with equal stored values, catalogs, and remaining events and faults continue alike.
-- Templates differ in their IDs only, and one value of a price or a tag is as good as another.
+- Runs with equal responses from equal stored values have the same `RequestNode`. Where also the catalog, its past moments and
+  the remaining events and faults are equal, they continue equally.
+- Histories with equal stored values, catalogs, and remaining events and faults continue equally.
+- Templates differ in their IDs only; the values of prices and tags have no effect.
 - There is one fault, so a page that a later response repeats was served without a fault.
 """
 
@@ -38,11 +38,11 @@ from sync.catalog.feed import apply_fields
 from sync.catalog.removals import RunOptions
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import plan
-from tests.fake_client import Answering
+from tests.fake_client import FakeClient
 from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
 from tests.proof.events import PAGE, events, faults, losses
-from tests.proof.store_model import Remembered
-from tests.world import check_fields, meanings, published
+from tests.proof.store_model import StoreModel
+from tests.world import check_fields, documented_values, published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,15 +60,15 @@ OPTIONS = RunOptions(page_size=PAGE, workers=1, hold=0.0)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-class Left(NamedTuple):
-    """What may still happen in a story. One fault at most: see the head of this file."""
+class Budget(NamedTuple):
+    """The events and faults that may still happen in a history. At most one fault: see the docstring of this module."""
 
     events: int
     faults: int
 
 
 class PublishedChange(NamedTuple):
-    """A change that a run publishes, with the meaning of the template before and after it."""
+    """A change that a run publishes, with the values of the template before and after it."""
 
     kind: str
     template_id: str
@@ -77,51 +77,51 @@ class PublishedChange(NamedTuple):
 
 
 @dataclass(slots=True)
-class End:
-    """How a run ended that got certain answers."""
+class RunEnd:
+    """The result of a run that got certain responses."""
 
-    after: Remembered
+    after: StoreModel
     key: bytes
     status: str
     changes: list[PublishedChange]
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
-    """A place in a run: the question that follows on certain answers, and how it goes on, by the answer."""
+class RequestNode:
+    """A point of a run: the request that follows certain responses, and what comes next, by the response."""
 
-    question: Params
-    then: dict[Answer, Asked | End] = field(default_factory=dict)
+    params: Params
+    next: dict[Answer, RequestNode | RunEnd] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class State:
-    """What a story has come to between two runs, and how."""
+    """The state of a history between two runs, and its events."""
 
-    story: tuple[Script, ...]
+    history: tuple[Script, ...]
     catalog: Catalog
-    remembered: Remembered
+    stored: StoreModel
 
     @property
     def key(self) -> object:
         """Identify what can affect the next run."""
-        return hash((self.remembered.key, _key(self.catalog)))
+        return hash((self.stored.key, _key(self.catalog)))
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a run has come to between two requests, but for where it is.
+    """The state of a run between two requests, without its node.
 
     Attributes:
-        truths: what was live at every moment since the first request.
+        truths: the live templates at every moment since the first request.
         partial: number of templates that a lagging replica serves; None without one.
         served: the pages that were served so far.
-        given: the answers so far, with their questions.
+        given: the responses so far, with their requests.
     """
 
     catalog: Catalog
     truths: tuple[Mapping[str, Meaning], ...]
-    left: Left
+    left: Budget
     script: Script = ()
     partial: int | None = None
     served: tuple[list[dict[str, Any]], ...] = ()
@@ -134,40 +134,40 @@ class Moment:
         return hash((_key(self.catalog), truths, self.left, self.partial))
 
     def after(self, event: tuple[str, int, int]) -> Moment:
-        """Let one event happen."""
+        """Return the state after one event."""
         catalog = self.catalog.fork()
         catalog.mutate(*event)
         script = (*self.script, Event(len(self.given), *event))
-        left = Left(self.left.events - 1, self.left.faults)
-        before = self.truths if self.given else ()  # what was true before the first request was not served
+        left = Budget(self.left.events - 1, self.left.faults)
+        before = self.truths if self.given else ()  # values from before the first request were not served
         return replace(self, catalog=catalog, truths=(*before, catalog.live), left=left, script=script)
 
-    def answered(self, question: Params, fault: tuple[str, int, int] | None = None) -> tuple[Answer, Moment]:
-        """Let one question be answered, well or not."""
-        struck = () if fault is None else (Event(len(self.given), *fault),)
-        visit = Visit(self.catalog, struck, requests=len(self.given), partial=self.partial, served=[*self.served])
+    def answered(self, params: Params, fault: tuple[str, int, int] | None = None) -> tuple[Answer, Moment]:
+        """Answer one request, with a fault or without; return the response and the next state."""
+        fault_events = () if fault is None else (Event(len(self.given), *fault),)
+        visit = Visit(self.catalog, fault_events, requests=len(self.given), partial=self.partial, served=[*self.served])
         answer: Answer
         try:
-            answer = visit.answer(question)
+            answer = visit.answer(params)
         except (DeadlineExceeded, Interrupted) as over:
             answer = type(over)
-        left = self.left if fault is None else Left(self.left.events, self.left.faults - 1)
-        given = (*self.given, (question, answer))
-        script = (*self.script, *struck)
+        left = self.left if fault is None else Budget(self.left.events, self.left.faults - 1)
+        given = (*self.given, (params, answer))
+        script = (*self.script, *fault_events)
         return answer, replace(self, left=left, script=script, partial=visit.partial, served=tuple(visit.served), given=given)
 
 
 class OutOfTime(Exception):
-    """The seconds are over."""
+    """The time is over."""
 
 
 class CoreWorld:
-    """Plays histories without a database, and counts them in `counted`.
+    """Explores histories without a database; `counted` has their numbers.
 
     Args:
-        seconds: how long it may take.
-        field: one of `LOSABLE`, which templates lose and get back.
-        only_losses: whether nothing else happens to a catalog.
+        seconds: the maximum duration.
+        field: one of `LOSABLE`, which templates lose and regain.
+        only_losses: whether a catalog has no other events.
     """
 
     def __init__(self, *, seconds: float = float("inf"), field: str | None = None, only_losses: bool = False) -> None:
@@ -175,27 +175,27 @@ class CoreWorld:
         self._field, self._only_losses = field, only_losses
         self._ends = time.monotonic() + seconds
         self._calmed: set[object] = set()
-        self.ways: dict[bytes, list[Asked]] = {}
+        self.ways: dict[bytes, list[RequestNode]] = {}
         self._kept: dict[object, object] = {}
 
-    def explore(self, templates: int, left: Left, *, runs: int = 2) -> None:
-        """Play every story of a catalog of so many templates.
+    def explore(self, templates: int, left: Budget, *, runs: int = 2) -> None:
+        """Explore every history of a catalog with a number of templates.
 
         Args:
-            templates: how many.
-            left: what may happen.
-            runs: how many of them, after the first.
+            templates: the number of templates.
+            left: the events and faults that may happen.
+            runs: the number of runs after the first one.
 
         Raises:
-            OutOfTime: it is not whole.
+            OutOfTime: the exploration is incomplete.
         """
         catalog = Catalog()
         for place in range(templates):
             catalog.mutate("add", 0, place)
-        first = State((), catalog, _run(State((), catalog, Remembered()), _moment(catalog))[0].after)
-        begin: dict[object, tuple[State, set[Left]]] = {first.key: (first, {left})}
+        first = State((), catalog, _run(State((), catalog, StoreModel()), _moment(catalog))[0].after)
+        begin: dict[object, tuple[State, set[Budget]]] = {first.key: (first, {left})}
         for _ in range(1, runs):
-            between: dict[object, tuple[State, set[Left]]] = {}
+            between: dict[object, tuple[State, set[Budget]]] = {}
             for state, still in self._after(begin):
                 between.setdefault(state.key, (state, set()))[1].add(still)
             self.counted["states between two runs"] += len(between)
@@ -203,14 +203,14 @@ class CoreWorld:
         for end, _ in self._after(begin):
             self._calm(end)
 
-    def _after(self, begin: Mapping[object, tuple[State, set[Left]]]) -> Iterator[tuple[State, Left]]:
-        """Play every run from some states."""
+    def _after(self, begin: Mapping[object, tuple[State, set[Budget]]]) -> Iterator[tuple[State, Budget]]:
+        """Explore every run from some states."""
         for state, ways in begin.values():
             for still in _most(ways):
                 yield from Runs(self, state).all(still)
 
     def events(self, catalog: Catalog) -> Iterator[tuple[str, int, int]]:
-        """Give what can happen to a catalog."""
+        """Yield the possible events of a catalog."""
         if not self._only_losses:
             yield from events(len(catalog.live), len(catalog.history) - len(catalog.live))
         if self._field is not None:
@@ -218,16 +218,16 @@ class CoreWorld:
             yield from losses(lost, LOSABLE.index(self._field))
 
     def once(self, key: object, value: T) -> T:
-        """Keep equal things once: there are a thousand times as many places as there are answers and memories."""
+        """Return one object for equal values, because nodes outnumber responses and stored states a thousandfold."""
         return cast("T", self._kept.setdefault(key, value))
 
     def check_time(self) -> None:
-        """Raise if the seconds are over."""
+        """Raise if the time is over."""
         if time.monotonic() > self._ends:
             raise OutOfTime
 
     def _calm(self, state: State) -> None:
-        """Run without faults: the first makes the copy what is served, the next changes nothing."""
+        """Run without faults: the first run stores the served values, the next one changes nothing."""
         if (key := state.key) in self._calmed:
             return
         self._calmed.add(key)
@@ -238,112 +238,114 @@ class CoreWorld:
             end, _ = _run(state, _moment(catalog), accept=accept)
             assert end.status == "succeeded", f"a calm run did not suffice: {end.status}"
             documents = end.after.documents
-            assert {key: truth_of(document) for key, document in documents.items()} == _settled(state), "it is what is served"
+            assert {key: truth_of(document) for key, document in documents.items()} == _settled(state), (
+                "the stored values are those served"
+            )
             newest = {template_id: catalog.wire(template_id)["Cover"] for template_id in catalog.live}
             assert {key: document["cover_url"] for key, document in documents.items()} == newest
-            again, _ = _run(State(state.story, catalog, end.after), _moment(catalog), accept=accept)
-            assert (again.key, again.changes) == (end.key, []), "a run that finds nothing new touches nothing"
+            again, _ = _run(State(state.history, catalog, end.after), _moment(catalog), accept=accept)
+            assert (again.key, again.changes) == (end.key, []), "a run without changes writes nothing"
         except BaseException:
-            sys.stderr.write(f"\nin the calm after {state.story}\n")
+            sys.stderr.write(f"\nin the calm runs after {state.history}\n")
             raise
 
 
 class Runs:
-    """Every run from one state, as a tree of answers."""
+    """Every run from one state, as a tree of responses."""
 
     def __init__(self, world: CoreWorld, state: State) -> None:
         self._world, self._state = world, state
-        self._begin = world.ways.setdefault(state.remembered.key, [])
-        self._told: dict[object, int] = {}
-        self._ends: list[tuple[State, Left]] = []
+        self._begin = world.ways.setdefault(state.stored.key, [])
+        self._counts: dict[object, int] = {}
+        self._ends: list[tuple[State, Budget]] = []
 
-    def all(self, left: Left) -> list[tuple[State, Left]]:
-        """Play them; give what each comes to, and what may happen after it."""
+    def all(self, left: Budget) -> list[tuple[State, Budget]]:
+        """Explore the runs; return the state after each and its remaining budget."""
         begin = replace(_moment(self._state.catalog), left=left)
         if not self._begin:
-            self._begin.append(self._played(begin))
+            self._begin.append(self._complete(begin))
         self._world.counted["runs"] += self._from(self._begin[0], begin)
         return self._ends
 
-    def _from(self, asked: Asked, moment: Moment) -> int:
-        """Play every run that goes on from a place at a moment; give how many there are."""
-        key = (asked, moment.key)
-        if (count := self._told.get(key)) is not None:
+    def _from(self, node: RequestNode, moment: Moment) -> int:
+        """Explore every run that continues from a node in a state; return their number."""
+        key = (node, moment.key)
+        if (count := self._counts.get(key)) is not None:
             return count
         self._world.check_time()
         catalog, left = moment.catalog, moment.left
-        count = self._on(asked, moment)
-        count += sum(self._from(asked, moment.after(each)) for each in self._world.events(catalog) if left.events)
-        count += sum(self._on(asked, moment, each) for each in faults(len(catalog.live)) if left.faults)
-        self._told[key] = count
+        count = self._continue(node, moment)
+        count += sum(self._from(node, moment.after(each)) for each in self._world.events(catalog) if left.events)
+        count += sum(self._continue(node, moment, each) for each in faults(len(catalog.live)) if left.faults)
+        self._counts[key] = count
         return count
 
-    def _on(self, asked: Asked, moment: Moment, fault: tuple[str, int, int] | None = None) -> int:
-        """Let a question be answered and go on from there."""
-        answer, later = moment.answered(asked.question, fault)
-        if answer not in asked.then:
-            self._played(later, asked)
-        found = asked.then[answer]
-        if isinstance(found, Asked):
+    def _continue(self, node: RequestNode, moment: Moment, fault: tuple[str, int, int] | None = None) -> int:
+        """Answer the request of a node, and continue from there."""
+        answer, later = moment.answered(node.params, fault)
+        if answer not in node.next:
+            self._complete(later, node)
+        found = node.next[answer]
+        if isinstance(found, RequestNode):
             return self._from(found, later)
         try:
             _check(found, later.truths)
         except BaseException:
-            sys.stderr.write(f"\nin the story {(*self._state.story, later.script)}\n")
+            sys.stderr.write(f"\nin the history {(*self._state.history, later.script)}\n")
             raise
         self._world.counted["distinct runs"] += 1
         self._world.counted[f"  ended {found.status}"] += 1
-        self._ends.append((State((*self._state.story, later.script), later.catalog, found.after), later.left))
+        self._ends.append((State((*self._state.history, later.script), later.catalog, found.after), later.left))
         return 1
 
-    def _played(self, moment: Moment, asked: Asked | None = None) -> Asked:
-        """Let the core run on without any strike, to learn its questions; note them, and give the first place noted."""
+    def _complete(self, moment: Moment, node: RequestNode | None = None) -> RequestNode:
+        """Complete a run of the core without further faults; store its requests, and return the first new node."""
         try:
             end, way = _run(self._state, moment)
         except BaseException:
-            sys.stderr.write(f"\nin the story {(*self._state.story, moment.script)}\n")
+            sys.stderr.write(f"\nin the history {(*self._state.history, moment.script)}\n")
             raise
         self._world.counted["runs of the core"] += 1
         end = replace(end, after=self._world.once(end.key, end.after))
         new = way[max(0, len(moment.given) - 1) :]
-        first = asked = asked or Asked(new[0][0])
-        for (_question, answer), (following, _) in itertools.pairwise(new):
-            asked.then[self._world.once(answer, answer)] = asked = Asked(following)
+        first = node = node or RequestNode(new[0][0])
+        for (_params, answer), (following, _) in itertools.pairwise(new):
+            node.next[self._world.once(answer, answer)] = node = RequestNode(following)
         last = new[-1][1]
-        asked.then[self._world.once(last, last)] = end
+        node.next[self._world.once(last, last)] = end
         return first
 
 
-def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[End, list[tuple[Params, Answer]]]:
-    """Run the core from a state: the answers so far, then those of a catalog that stays as it is."""
+def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[RunEnd, list[tuple[Params, Answer]]]:
+    """Run the core from a state, with the responses so far, then those of a catalog that does not change."""
     way: list[tuple[Params, Answer]] = []
 
-    def answer(question: Params) -> tuple[int, bytes]:
+    def answer(params: Params) -> tuple[int, bytes]:
         nonlocal moment
         if len(way) < len(given):
-            asked, response = given[len(way)]
-            assert asked == question, "the same answers lead to the same question"
+            expected, response = given[len(way)]
+            assert expected == params, "equal responses lead to equal requests"
         else:
-            response, moment = moment.answered(question)
-        way.append((question, response))
+            response, moment = moment.answered(params)
+        way.append((params, response))
         if isinstance(response, tuple):
             return response
-        raise response("It is over.")
+        raise response("The run ended.")
 
-    given, store = moment.given, state.remembered
-    endpoint = Answering(answer)
+    given, store = moment.given, state.stored
+    endpoint = FakeClient(answer)
     options = replace(OPTIONS, accept_removals=accept)
     try:
         planned = plan(cast("Store", store), endpoint, options, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
     except SyncError as error:
-        return End(store, store.key, f"failed, {error.code}", []), way
+        return RunEnd(store, store.key, f"failed, {error.code}", []), way
     after = store.after(planned)
     status = planned.problem.code if planned.problem else "succeeded"
-    return End(after, after.key, status, _published_changes(store, after, planned)), way
+    return RunEnd(after, after.key, status, _published_changes(store, after, planned)), way
 
 
-def _published_changes(before: Remembered, after: Remembered, planned: Plan) -> list[PublishedChange]:
+def _published_changes(before: StoreModel, after: StoreModel, planned: Plan) -> list[PublishedChange]:
     """Check the published changes against the stored values before and after; return them."""
     _follow(before.documents, after.documents, planned.changes.changes)
     changes: list[PublishedChange] = []
@@ -353,22 +355,22 @@ def _published_changes(before: Remembered, after: Remembered, planned: Plan) -> 
         assert (old is None, new is None) == (change.kind == "added", change.kind == "removed")
         if old is not None and new is not None:
             check_fields(change.fields, old, new)
-            assert change.template_id not in unreadable, "what cannot be read changes nothing"
+            assert change.template_id not in unreadable, "a rejected record changes nothing"
         truths = [None if document is None else truth_of(document) for document in (old, new)]
         changes.append(PublishedChange(change.kind, change.template_id, *truths))
     ids = {each.template_id for each in changes}
-    assert len(ids) == len(changes), "one change a template"
+    assert len(ids) == len(changes), "at most one change per template"
     for template_id in (before.documents.keys() | after.documents.keys()) - ids:
         difference = published(before.documents[template_id], after.documents[template_id])
-        assert not difference, "every difference in meaning is published"
+        assert not difference, "every difference in values is published"
     planned.rejected()
     return changes
 
 
 def _follow(before: Mapping[str, Document], after: Mapping[str, Document], changes: Iterable[Change]) -> None:
-    """Check that a consumer which held the documented columns, and applies what a run publishes, holds them after it.
+    """Check that a consumer with the documented columns has them after it applies the published changes of a run.
 
-    The first run publishes every document whole, so this holds of a consumer that followed each story from its beginning.
+    The first run publishes every document, so this includes a consumer that followed each history from its beginning.
     """
     consumer = dict(before)
     for change in changes:
@@ -381,32 +383,34 @@ def _follow(before: Mapping[str, Document], after: Mapping[str, Document], chang
     assert consumer.keys() == after.keys()
     differ = [key for key, document in after.items() if document is not consumer[key]]
     for key in differ:
-        assert meanings({key: consumer[key]}) == meanings({key: after[key]}), "a consumer of the feed holds the tables"
+        assert documented_values({key: consumer[key]}) == documented_values({key: after[key]}), (
+            "a consumer of the feed has the documents of the tables"
+        )
 
 
-def _check(end: End, moments: Sequence[Mapping[str, Meaning]]) -> None:
+def _check(end: RunEnd, moments: Sequence[Mapping[str, Meaning]]) -> None:
     """Check the published changes against what was served during the run."""
     carried = frozenset().union(*map(_carried, moments))
     for kind, template_id, before, after in end.changes:
         truths = [truth for live in moments for truth in _possible(live.get(template_id), before, carried)]
         if kind == "removed":
-            assert None in truths, f"{template_id} was there throughout, and was removed"
+            assert None in truths, f"{template_id} was in the catalog throughout, and was removed"
             continue
         assert after in truths, f"{template_id} never had these values: {after}"
         assert kind != "changed" or any(truth != before for truth in truths), f"{template_id} did not change"
 
 
 def _moment(catalog: Catalog) -> Moment:
-    return Moment(catalog, (catalog.live,), Left(0, 0))
+    return Moment(catalog, (catalog.live,), Budget(0, 0))
 
 
 def _carried(live: Mapping[str, Meaning]) -> frozenset[str]:
-    """Name the fields of `LOSABLE` that some template has."""
+    """Return the fields of `LOSABLE` that some template has."""
     return frozenset(name for name in LOSABLE if any(name not in meaning.lost for meaning in live.values()))
 
 
 def _possible(meaning: Meaning | None, before: Truth | None, carried: frozenset[str]) -> list[Truth | None]:
-    """Give what may be stored of a template after a run.
+    """Return the possible stored values of a template after a run.
 
     A lost field that no template has keeps its stored value. One that some template has at some moment may be empty or keep it,
     as it depends on the records of the walk.
@@ -420,8 +424,8 @@ def _possible(meaning: Meaning | None, before: Truth | None, carried: frozenset[
 
 
 def _settled(state: State) -> dict[str, Truth | None]:
-    """Give what is stored after a run during which nothing happens."""
-    live, stored = state.catalog.live, state.remembered.documents
+    """Return the stored values after a run without events."""
+    live, stored = state.catalog.live, state.stored.documents
     before = {key: truth_of(stored[key]) if key in stored else None for key in live}
     return {key: _possible(meaning, before[key], _carried(live))[0] for key, meaning in live.items()}
 
@@ -431,18 +435,18 @@ def _key(catalog: Catalog) -> object:
     return tuple(catalog.live.items()), catalog.form, gone
 
 
-def _most(ways: set[Left]) -> Iterator[Left]:
-    """Leave out what another one includes."""
+def _most(ways: set[Budget]) -> Iterator[Budget]:
+    """Omit the budgets that another one includes."""
     return (each for each in ways if not any(_includes(other, each) for other in ways - {each}))
 
 
-def _includes(more: Left, less: Left) -> bool:
+def _includes(more: Budget, less: Budget) -> bool:
     return more.events >= less.events and more.faults >= less.faults
 
 
 def main() -> None:
-    """Explore, smallest catalogs first, and print what was counted."""
-    parser = argparse.ArgumentParser(description="Play every story of catalogs of up to so many templates.")
+    """Explore, smallest catalogs first, and print the counts."""
+    parser = argparse.ArgumentParser(description="Explore every history of catalogs of up to a number of templates.")
     parser.add_argument("--templates", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--events", type=int, default=2)
@@ -450,17 +454,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--field", choices=LOSABLE)
     parser.add_argument("--only-losses", action="store_true")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     began = time.monotonic()
-    world = CoreWorld(seconds=asked.seconds, field=asked.field, only_losses=asked.only_losses)
-    for count in range(asked.templates + 1):
+    world = CoreWorld(seconds=options.seconds, field=options.field, only_losses=options.only_losses)
+    for count in range(options.templates + 1):
         try:
-            world.explore(count, Left(asked.events, asked.faults), runs=asked.runs)
-            ended = "whole"
+            world.explore(count, Budget(options.events, options.faults), runs=options.runs)
+            ended = "complete"
         except OutOfTime:
             ended = "out of time"
         print(summary(count, ended, world.counted, time.monotonic() - began), flush=True)  # noqa: T201 - a command
-        if ended != "whole":
+        if ended != "complete":
             break
 
 

@@ -1,9 +1,9 @@
-"""How often one event during a walk would make a tool remove a template that is alive, by what the tool takes as proof.
+"""The frequency of false removals caused by one event during a walk, by the evidence that a tool requires.
 
     python -m tests.proof.false_removals [WALKS]
 
-A catalog of 280 templates is walked in 6 pages by `sync.client.walk`. Between two requests one thing happens, at a random
-moment and place: a template is deleted, or moved, or replaced (one deleted and another inserted). A false removal is one of a
+A catalog of 280 templates is walked in 6 pages by `sync.client.walk`. Between two requests one event happens, at a random
+time and position: a template is deleted, or moved, or replaced (one deleted and another inserted). A false removal is one of a
 template that was there before, during and after. The seed is fixed: the same figures each time.
 """
 
@@ -20,7 +20,7 @@ from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.confirm_removals import confirm_removals
 from sync.client.response import Envelope
 from sync.client.walk import walk
-from tests.fake_client import Answering, not_there
+from tests.fake_client import FakeClient, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,15 +37,15 @@ SEED = 20261122
 EVENTS = ("delete", "reorder", "replace")
 RECORDS = {key: json.dumps({"TemplateId": key}).encode() for key in [*map(str, range(TEMPLATES)), "new"]}
 KNOWN = {key: wire_hash(raw) for key, raw in RECORDS.items()}
-"""All are recognised by their bytes; their contents have no effect here."""
+"""All are recognised by their bytes; their contents have no effect."""
 
 
 @dataclass(slots=True)
 class Shares:
-    """Of how many walks each kind of proof would have removed a live template, and how many walks took a second attempt.
+    """The number of walks after which each kind of evidence would have removed a live template, and of those repeated.
 
-    `confirmed` counts the walks after which a template that is truly gone was found to be gone: a proof that never proves
-    anything would make no mistake either.
+    `confirmed` counts the walks after which the removal of a deleted template was confirmed: evidence that confirms nothing
+    causes no false removal either.
     """
 
     event: str
@@ -57,7 +57,7 @@ class Shares:
     confirmed: int = 0
 
 
-class Catalog(Answering):
+class Catalog(FakeClient):
     """Ids in the order served; `event` happens before the request of a random page."""
 
     def __init__(self, chance: random.Random, event: str) -> None:
@@ -65,19 +65,19 @@ class Catalog(Answering):
         self.chance, self.event = chance, event
         self.ids = [str(number) for number in range(TEMPLATES)]
         self.first_pass: list[str] = []
-        self.requests = 0
+        self.request_count = 0
         self.moment = chance.randrange(1, PAGES)
 
-    def _serve(self, question: Params) -> Envelope | NotFound:
-        if "template_id" in question:
-            wanted = str(question["template_id"])
-            return _envelope([wanted], 1) if wanted in self.ids else not_there()
-        if self.requests == self.moment:
+    def _serve(self, params: Params) -> Envelope | NotFound:
+        if "template_id" in params:
+            template_id = str(params["template_id"])
+            return _envelope([template_id], 1) if template_id in self.ids else not_found()
+        if self.request_count == self.moment:
             self._happen()
-        self.requests += 1
-        start = (int(question["page"]) - 1) * PAGE_SIZE
+        self.request_count += 1
+        start = (int(params["page"]) - 1) * PAGE_SIZE
         served = self.ids[start : start + PAGE_SIZE]
-        if self.requests <= PAGES:
+        if self.request_count <= PAGES:
             self.first_pass += served
         return _envelope(served, len(self.ids))
 
@@ -92,7 +92,7 @@ def _envelope(ids: list[str], total: int) -> Envelope:
 
 
 def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
-    """Walk so many times; by each kind of proof, count the walks that would have removed a live template."""
+    """Make walks; for each kind of evidence, count those after which it would have removed a live template."""
     shares = Shares(event, walks)
     chance = random.Random(f"{seed} {event}")  # noqa: S311 - a simulation that repeats
     for _ in range(walks):
@@ -100,19 +100,19 @@ def simulate(event: str, walks: int, seed: int = SEED) -> Shares:
         before = set(catalog.ids)
         parser = RecordParser(KNOWN, load_documents=lambda _ids: {})
         walked = walk(catalog, parser, OPTIONS)
-        alive = before & set(catalog.ids)
+        live = before & set(catalog.ids)
         missing = sorted(before - {each.template_id for each in walked.records}) if walked.verified else []
         gone = confirm_removals(catalog, parser, missing, walked, OPTIONS, chance.random).evidence.keys()
-        shares.one_walk += not alive <= set(catalog.first_pass)
-        shares.counted += not alive.isdisjoint(missing)
-        shares.looked_up += not alive.isdisjoint(gone)
-        shares.confirmed += bool(gone - alive)
-        shares.walked_again += catalog.requests >= 2 * PAGES
+        shares.one_walk += not live <= set(catalog.first_pass)
+        shares.counted += not live.isdisjoint(missing)
+        shares.looked_up += not live.isdisjoint(gone)
+        shares.confirmed += bool(gone - live)
+        shares.walked_again += catalog.request_count >= 2 * PAGES
     return shares
 
 
 def table(rows: list[Shares]) -> Iterator[str]:
-    """Give the figures as a table in Markdown."""
+    """Yield the figures as a table in Markdown."""
     yield "| one event during a walk | absence from one walk | counts verified | and a look-up, as we do | walked again |"
     yield "|---|---|---|---|---|"
     for row in rows:

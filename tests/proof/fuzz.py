@@ -1,10 +1,10 @@
-"""Whatever bytes come, each reader reads them, or refuses them in its own words; and both parsers of an answer agree.
+"""Each parser accepts or refuses any bytes with its own errors; both parsers of a response agree.
 
     python -m tests.proof.fuzz --seconds 120                    # each target, one after the other
     python -m tests.proof.fuzz --only records --seconds 600 --seed 7
 
-Each input is made of a good one by a few mutations, by a generator of numbers with a seed. What goes wrong is printed with its
-seed, target and input, and ends the command with 1.
+Each input is a valid one with a few random mutations from a seed. A failure is printed with its seed, target and input, and
+ends the command with 1.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ TOKENS = (
     b"[endpoint]", b'"""', b"'''", b"inf", b"0x", b"https://", b"user:pass@", b"[::1]", b":99999", b"?a=%ff", b"file:///",
     b"1_000",
 )  # fmt: skip
-"""What damages one parser or the other, and bits of what they read."""
+"""Tokens that are special for one of the parsers, and parts of their inputs."""
 
 CURSORS = (b"0", b"17", b"0123456789ab-17-0123456789abcdef01234567")
 MOMENTS = (b"17", b"2026-11-17", b"2026-11-17T10:00Z", b"2026-11-17T10:00:00.123456+05:30", b"20261117T10Z")
@@ -84,26 +84,26 @@ VALUES = (
 INPUT = b'{"template_id": "1", "img_urls": ["https://example.com/1.jpeg"], "resolution": "720p"}'
 
 
-def mutated(good: bytes, dice: random.Random) -> bytes:
-    """Damage some bytes, a few times: by what is in them, by a token, by a bit."""
-    for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5))):
-        start = dice.randrange(len(good) + 1)
-        end = min(len(good), start + int(dice.expovariate(0.1)))
+def mutated(good: bytes, rng: random.Random) -> bytes:
+    """Mutate bytes a few times: move or repeat a part, insert a token, or flip a bit."""
+    for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 5))):
+        start = rng.randrange(len(good) + 1)
+        end = min(len(good), start + int(rng.expovariate(0.1)))
         middle = good[start:end]
-        bit = bytes([good[start] ^ 1 << dice.randrange(8)]) + good[start + 1 : end] if start < end else b"\x00"
-        other = dice.randrange(len(good) + 1)
-        token, elsewhere = dice.choice(TOKENS), good[other : other + 40]
-        piece = dice.choice((token, token, b"", middle * 2, middle[::-1], bit, elsewhere))
-        good = good[:start] + piece + (good[end:] if dice.random() < 0.5 else good[start:])
+        bit = bytes([good[start] ^ 1 << rng.randrange(8)]) + good[start + 1 : end] if start < end else b"\x00"
+        other = rng.randrange(len(good) + 1)
+        token, elsewhere = rng.choice(TOKENS), good[other : other + 40]
+        piece = rng.choice((token, token, b"", middle * 2, middle[::-1], bit, elsewhere))
+        good = good[:start] + piece + (good[end:] if rng.random() < 0.5 else good[start:])
     return good
 
 
-# The targets: each takes the dice, makes an input of its own, and gives it back with what must not raise ---------------------
+# The targets: each takes the rng, makes an input of its own, and gives it back with what must not raise ---------------------
 
 
 @cache
 def pages() -> tuple[bytes, ...]:
-    """Write real pages: the documented answer, and sample records as other servers write JSON."""
+    """Return valid pages: the documented response, and sample records in other notations of JSON."""
     sample = [{"code": 200, "message": "success", "data": {"total": 3, "templates": make_catalog(3, seed)}} for seed in range(3)]
     written = [json.dumps(page, ensure_ascii=bool(number % 2), indent=number or None) for number, page in enumerate(sample)]
     refusal = b'{"code": 455, "message": "no", "errors": ["a"], "data": null}'
@@ -112,13 +112,13 @@ def pages() -> tuple[bytes, ...]:
 
 @cache
 def raw_records() -> tuple[bytes, ...]:
-    """Write records: documented ones, and ones that take the patient way."""
+    """Return records: documented ones, and ones that only the lenient parser accepts."""
     some = [record(), record(Title='a "b" c'), record(Later={"x": [1, {"y": None}]}), record(Tags_en=...), *make_catalog(4, 1)]
     return tuple(json.dumps(each, ensure_ascii=bool(number % 2)).encode() for number, each in enumerate(some))
 
 
 def judge_page(body: bytes) -> None:
-    """An answer is an envelope or an error of ours; its records are good or rejected; both can be stored."""
+    """Require an envelope or an error of this program, and records that are valid or rejected and can be stored."""
     parsers_agree(body)
     _code, judged = classify_response(200, {}, body, NOW)
     if not isinstance(judged, Envelope):
@@ -131,7 +131,7 @@ def judge_page(body: bytes) -> None:
 
 
 def parsers_agree(body: bytes) -> None:
-    """Where msgspec parses an answer, Python's parser gives the same."""
+    """Require that both parsers give the same result for a response that msgspec accepts."""
     try:
         answer = _decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -139,7 +139,7 @@ def parsers_agree(body: bytes) -> None:
     try:
         other = _parse_leniently(body)
     except InvalidResponse:
-        return  # what msgspec skips, it does not look into
+        return  # msgspec does not validate skipped values
     found, expected = (
         (each.code, [decode_json(bytes(raw)) for raw in each.data.templates or []] if each.data else [])
         for each in (answer, other)
@@ -148,18 +148,18 @@ def parsers_agree(body: bytes) -> None:
 
 
 def judge_record(raw: bytes) -> None:
-    """A JSON record is valid, or rejected with a reason."""
+    """Require that a JSON record is valid, or rejected with a reason."""
     parser = new_parser()
     try:
         json.loads(raw)
     except (ValueError, RecursionError):
-        return  # an envelope hands on only what is JSON
+        return  # an envelope contains only valid JSON
     (served,) = parser.parse_page(1, [raw])
     stored(parser, served)
 
 
 def stored(parser: RecordParser, served: ServedRecord) -> None:
-    """Check that what came of a record can be stored: a document, or a reason, in UTF-8."""
+    """Require that the document or the reason of a record is UTF-8, so that it can be stored."""
     if served.reason is not None:
         assert served.reason
         served.reason.encode()
@@ -169,11 +169,11 @@ def stored(parser: RecordParser, served: ServedRecord) -> None:
         text.encode()
 
 
-def judge_settings(value: bytes, dice: random.Random) -> None:
-    """Settings are loaded, or every problem is reported."""
+def judge_settings(value: bytes, rng: random.Random) -> None:
+    """Require that settings are loaded, or all problems are reported."""
     text = value.decode("utf-8", "surrogateescape")
-    option = dice.choice(OPTIONS)
-    by_flag = not option.secret and dice.random() < 0.5
+    option = rng.choice(OPTIONS)
+    by_flag = not option.secret and rng.random() < 0.5
     try:
         load({option.field: text} if by_flag else {}, {} if by_flag else {option.variable: text}, None)
     except ConfigurationError as error:
@@ -181,7 +181,7 @@ def judge_settings(value: bytes, dice: random.Random) -> None:
 
 
 def judge_cursor(value: bytes) -> None:
-    """A cursor is refused, or read to what is written the same."""
+    """Require that a cursor is refused, or has the same text after parsing."""
     text = value.decode("utf-8", "surrogateescape")
     if not refused(FEED_POSITION, text):
         found = read_position(text)
@@ -191,7 +191,7 @@ def judge_cursor(value: bytes) -> None:
 
 
 def judge_moment(value: bytes) -> None:
-    """A moment is a number, or an instant in UTC, or refused."""
+    """Require that a point in time is a run, a time in UTC, or refused."""
     text = value.decode("utf-8", "surrogateescape")
     if not refused(POINT_IN_TIME, text):
         found = POINT_IN_TIME.convert(text, None, None)
@@ -199,7 +199,7 @@ def judge_moment(value: bytes) -> None:
 
 
 def refused(kind: click.ParamType[Any], text: str) -> bool:
-    """Return whether the command line accepts a word."""
+    """Return whether the command line refuses a value."""
     try:
         kind.convert(text, None, None)
     except click.BadParameter as error:
@@ -209,11 +209,11 @@ def refused(kind: click.ParamType[Any], text: str) -> bool:
 
 
 def judge_endpoints(value: bytes) -> None:
-    """A file of endpoints is read, or every problem is reported, without the text of a secret."""
+    """Require that a file of endpoints is read, or all problems are reported without the text of a secret."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        return  # the reader of the file has refused it
+        return  # refused by the reader of the file
     try:
         read_endpoints(text)
     except ConfigurationError as error:
@@ -221,7 +221,7 @@ def judge_endpoints(value: bytes) -> None:
 
 
 def judge_input(value: bytes) -> None:
-    """An input fits, or each mistake is a line that can be shown."""
+    """Require that an input is valid, or each problem is one printable line."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(value)
         file.flush()
@@ -251,24 +251,24 @@ TARGETS: dict[str, tuple[Callable[[], tuple[bytes, ...]], Callable[..., None]]] 
 
 
 class Found(Exception):
-    """An input that a reader does not handle, with all that is needed to repeat it."""
+    """An input that a parser does not handle, with the seed and the target."""
 
 
 def fuzz(target: str, seconds: float, seed: int) -> int:
-    """Throw inputs at one target for so many seconds; give how many.
+    """Fuzz one target for some seconds; return the number of inputs.
 
     Raises:
-        Found: something unforeseen.
+        Found: a failure.
     """
     goods, judge = TARGETS[target]
-    dice = random.Random(seed)  # noqa: S311 - dice, not secrets
+    rng = random.Random(seed)  # noqa: S311 - not for secrets
     ends, count = time.monotonic() + seconds, 0
     while time.monotonic() < ends:
-        given = mutated(dice.choice(goods()), dice)
+        given = mutated(rng.choice(goods()), rng)
         count += 1
         try:
             if judge is judge_settings:
-                judge(given, dice)
+                judge(given, rng)
             else:
                 judge(given)
         except Exception as surprise:
@@ -282,13 +282,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="for each target")
     parser.add_argument("--only", choices=TARGETS, action="append")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    asked = parser.parse_args()
-    for target in asked.only or TARGETS:
+    options = parser.parse_args()
+    for target in options.only or TARGETS:
         try:
-            count = fuzz(target, asked.seconds, asked.seed)
+            count = fuzz(target, options.seconds, options.seed)
         except Found as found:
             sys.exit(f"{found}")
-        print(f"{target:10} {count:9,} inputs in {asked.seconds:.0f} s, seed {asked.seed}: nothing unforeseen", flush=True)  # noqa: T201
+        print(f"{target:10} {count:9,} inputs in {options.seconds:.0f} s, seed {options.seed}: no failure", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

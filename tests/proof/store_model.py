@@ -36,7 +36,7 @@ def apply_changes(
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class StoreModel:
     """A model of `Store.load` and `load_documents`, and of what `Store.apply` does to them."""
 
     hashes: Mapping[str, str | None] = field(default_factory=dict)
@@ -57,11 +57,11 @@ class Remembered:
         """Return documents by id."""
         return {template_id: self.documents[template_id] for template_id in ids}
 
-    def after(self, planned: Plan) -> Remembered:
+    def after(self, planned: Plan) -> StoreModel:
         """Return the contents after the changes of a run."""
         hashes, documents = dict(self.hashes), dict(self.documents)
         apply_changes(planned.changes, planned.document_of, hashes, documents)
-        return Remembered(hashes, documents, planned.state)
+        return StoreModel(hashes, documents, planned.state)
 
     @property
     def key(self) -> bytes:

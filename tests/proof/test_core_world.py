@@ -11,11 +11,11 @@ import pytest
 import sync.catalog.diff
 from sync.errors import SyncError
 from sync.synchronise import plan
-from tests.fake_client import Answering
+from tests.fake_client import FakeClient
 from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, Visit
-from tests.proof.core_world import NOW, OPTIONS, CoreWorld, Left, OutOfTime, Runs, State, summary
+from tests.proof.core_world import NOW, OPTIONS, Budget, CoreWorld, OutOfTime, Runs, State, summary
 from tests.proof.events import events, faults
-from tests.proof.store_model import Remembered
+from tests.proof.store_model import StoreModel
 from tests.test_guards_matter import removals_without_confirmation, without_returns
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sync.store.apply import Store
 
 
-def explored(templates: int, left: Left, *, field: str | None = None, only_losses: bool = False, runs: int = 2) -> CoreWorld:
+def explored(templates: int, left: Budget, *, field: str | None = None, only_losses: bool = False, runs: int = 2) -> CoreWorld:
     world = CoreWorld(field=field, only_losses=only_losses)
     for count in range(templates + 1):
         world.explore(count, left, runs=runs)
@@ -32,13 +32,13 @@ def explored(templates: int, left: Left, *, field: str | None = None, only_losse
 
 
 @pytest.mark.ci_slice
-@pytest.mark.parametrize(("field", "left"), [(None, Left(1, 1)), ("Tags_en", Left(2, 0))])
-def test_merging_equal_states_leaves_out_no_run(field: str | None, left: Left) -> None:
+@pytest.mark.parametrize(("field", "left"), [(None, Budget(1, 1)), ("Tags_en", Budget(2, 0))])
+def test_merging_equal_states_omits_no_run(field: str | None, left: Budget) -> None:
     catalog = Catalog()
     for place in range(2):
         catalog.mutate("add", 0, place)
     world = CoreWorld(field=field, only_losses=field is not None)
-    [(begin, _)] = every_end(world, State((), catalog, Remembered()), Left(0, 0))
+    [(begin, _)] = every_end(world, State((), catalog, StoreModel()), Budget(0, 0))
     merged = {(state.key, still) for state, still in Runs(world, begin).all(left)}
     one_by_one = [*every_end(world, begin, left)]
     assert world.counted["runs"] == len(one_by_one)
@@ -48,94 +48,95 @@ def test_merging_equal_states_leaves_out_no_run(field: str | None, left: Left) -
     assert not left.faults or endings <= world.counted.keys()
 
 
-def every_end(world: CoreWorld, begin: State, left: Left, script: tuple[Event, ...] = ()) -> Iterator[tuple[State, Left]]:
-    """Play every run from a state, each from its beginning; give what each comes to."""
+def every_end(world: CoreWorld, begin: State, left: Budget, script: tuple[Event, ...] = ()) -> Iterator[tuple[State, Budget]]:
+    """Make every run from a state, each from its beginning; yield the state after each."""
     catalog = begin.catalog.fork()
     visit = Visit(catalog, script)
-    endpoint = Answering(visit.answer)
-    after = begin.remembered
+    endpoint = FakeClient(visit.answer)
+    after = begin.stored
     with suppress(SyncError):
-        planned = plan(cast("Store", begin.remembered), endpoint, OPTIONS, now=NOW, random=lambda: 0.5)
+        planned = plan(cast("Store", begin.stored), endpoint, OPTIONS, now=NOW, random=lambda: 0.5)
         endpoint.check_deadline()
-        after = begin.remembered.after(planned)
+        after = begin.stored.after(planned)
     yield State((script,), catalog, after), left
     last = script[-1] if script else None
     # A fault affects a response, so it comes after the events before it.
     for at in range(0 if last is None else last.at + (last.kind in FAULTS), visit.requests):
         for each in world.events(catalog) if left.events else ():
-            yield from every_end(world, begin, Left(left.events - 1, left.faults), (*script, Event(at, *each)))
+            yield from every_end(world, begin, Budget(left.events - 1, left.faults), (*script, Event(at, *each)))
         for each in faults(len(catalog.live)) if left.faults else ():
-            yield from every_end(world, begin, Left(left.events, left.faults - 1), (*script, Event(at, *each)))
+            yield from every_end(world, begin, Budget(left.events, left.faults - 1), (*script, Event(at, *each)))
 
 
-def test_every_event_and_every_fault_is_tried_once() -> None:
-    happen, befall = [*events(2, 1)], [*faults(2)]
-    assert (len(happen), len(befall)) == (len({*happen}), len({*befall}))
-    assert {kind for kind, *_ in happen} == {"sign", "add", "return", "delete", "reprice", "retag", "replace", "move"}
-    assert (len(happen), len(befall)) == (1 + 3 + 3 + 6 + 8, 12 + 3 + 6 * 2 + 4)
+def test_every_event_and_fault_occurs_once() -> None:
+    possible_events, possible_faults = [*events(2, 1)], [*faults(2)]
+    assert (len(possible_events), len(possible_faults)) == (len({*possible_events}), len({*possible_faults}))
+    assert {kind for kind, *_ in possible_events} == {"sign", "add", "return", "delete", "reprice", "retag", "replace", "move"}
+    assert (len(possible_events), len(possible_faults)) == (1 + 3 + 3 + 6 + 8, 12 + 3 + 6 * 2 + 4)
 
 
 def test_a_world_without_events_has_two_runs() -> None:
-    assert explored(0, Left(0, 0)).counted["runs"] == 2
+    assert explored(0, Budget(0, 0)).counted["runs"] == 2
 
 
 def test_an_incomplete_world_is_reported() -> None:
     with pytest.raises(OutOfTime):
-        CoreWorld(seconds=-1).explore(0, Left(0, 0))
+        CoreWorld(seconds=-1).explore(0, Budget(0, 0))
 
 
 def test_without_look_ups_a_false_removal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     removals_without_confirmation("lookup")(monkeypatch)
-    with pytest.raises(AssertionError, match="was there throughout, and was removed"):
-        CoreWorld().explore(3, Left(1, 0))
+    with pytest.raises(AssertionError, match="was in the catalog throughout, and was removed"):
+        CoreWorld().explore(3, Budget(1, 0))
 
 
 @pytest.mark.parametrize("field", ["ConsumeItems", "Tags_en"])
 def test_a_consumer_has_a_field_that_was_lost_and_returned(field: str) -> None:
     """Every history of two templates with two losses and returns before or during three runs."""
-    assert explored(2, Left(2, 0), field=field, only_losses=True, runs=3).counted["runs"] > 100
+    assert explored(2, Budget(2, 0), field=field, only_losses=True, runs=3).counted["runs"] > 100
 
 
 @pytest.mark.parametrize("field", ["ConsumeItems", "MediaId", "Tags"])
 def test_a_consumer_lacks_a_returned_field_that_is_not_published(field: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync.catalog.diff, "changed_fields", without_returns)
-    with pytest.raises(AssertionError, match="a consumer of the feed holds the tables"):
-        explored(2, Left(2, 0), field=field, only_losses=True)
+    with pytest.raises(AssertionError, match="a consumer of the feed has the documents of the tables"):
+        explored(2, Budget(2, 0), field=field, only_losses=True)
 
 
 def test_emptying_a_field_that_no_record_has_fails_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sync.catalog.diff, "fields_to_keep", lambda _record, _missing: frozenset())
     with pytest.raises(AssertionError, match="never had these values"):
-        explored(2, Left(1, 0), field="ConsumeItems", only_losses=True)
+        explored(2, Budget(1, 0), field="ConsumeItems", only_losses=True)
 
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize("field", LOSABLE)
 def test_a_consumer_of_three_templates_has_a_returned_field(field: str, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
-    world = explored(3, Left(3, 0), field=field, only_losses=True, runs=3)
+    world = explored(3, Budget(3, 0), field=field, only_losses=True, runs=3)
     tell(f"{field}: {summary(3, 'whole', world.counted, time.monotonic() - began)}")
 
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize(
-    ("templates", "left"), [pytest.param(2, Left(1, 1), id="an event and a fault"), pytest.param(2, Left(2, 0), id="two events")]
+    ("templates", "left"),
+    [pytest.param(2, Budget(1, 1), id="an event and a fault"), pytest.param(2, Budget(2, 0), id="two events")],
 )
-def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Left, tell: Callable[[str], None]) -> None:
+def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Budget, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(templates, left, field="ConsumeItems")
-    tell(summary(templates, "whole", world.counted, time.monotonic() - began))
+    tell(summary(templates, "complete", world.counted, time.monotonic() - began))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("templates", "left"),
     [
-        pytest.param(1, Left(2, 1), id="of one: two events and a fault"),
-        pytest.param(4, Left(1, 1), id="of four: an event and a fault"),
-        pytest.param(3, Left(2, 0), id="of three: two events"),
+        pytest.param(1, Budget(2, 1), id="one template: two events and a fault"),
+        pytest.param(4, Budget(1, 1), id="four templates: an event and a fault"),
+        pytest.param(3, Budget(2, 0), id="three templates: two events"),
     ],
 )
-def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Left, tell: Callable[[str], None]) -> None:
+def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Budget, tell: Callable[[str], None]) -> None:
     began = time.monotonic()
-    tell(summary(templates, "whole", explored(templates, left).counted, time.monotonic() - began))
+    tell(summary(templates, "complete", explored(templates, left).counted, time.monotonic() - began))

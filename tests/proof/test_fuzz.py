@@ -1,4 +1,4 @@
-"""Damaged inputs, some seconds for each reader and another seed each time; `python -m tests.proof.fuzz` throws more."""
+"""Damaged inputs for some seconds for each parser, with a new seed each time; `python -m tests.proof.fuzz` runs longer."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.mark.long
 @pytest.mark.parametrize("target", TARGETS)
-def test_any_input_is_read_or_refused_with_an_error_of_this_program(target: str, tell: Callable[[str], None]) -> None:
-    seed = int(time.time())  # what is found names it
+def test_any_input_is_accepted_or_refused_with_an_error_of_this_program(target: str, tell: Callable[[str], None]) -> None:
+    seed = int(time.time())  # a failure is reported with it
     count = fuzz(target, 20.0, seed)
-    tell(f"{target}: {count:,} inputs, seed {seed}: nothing unforeseen")
+    tell(f"{target}: {count:,} inputs, seed {seed}: no failure")
     assert count > 100

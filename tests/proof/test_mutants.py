@@ -1,4 +1,4 @@
-"""The command that changes one thing after the other, and its configuration."""
+"""The command bench/mutants.py and its configuration."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def live(engine: sa.Engine, runs: int = 9) -> Recorded:
         ]
         failing = Served(served)
         if number == 4:
-            failing.on_ask = failing.interrupt
+            failing.on_request = failing.interrupt
         recorded.run(failing)
     return recorded
 
@@ -224,7 +224,7 @@ def test_the_present_is_available_if_all_kept_runs_failed(sqlite: Database) -> N
     recorded.run([record("1")])
     for _ in range(3):
         failing = Served([record("1")])
-        failing.on_ask = failing.interrupt
+        failing.on_request = failing.interrupt
         recorded.run(failing)
     prune(sqlite.engine, before=None, keep_runs=1)
     assert recorded.catalog.as_of(now()).templates() == recorded.catalog.as_of(4).templates() == recorded.catalog.templates()

@@ -232,7 +232,7 @@ def test_sync_status_has_ages_by_the_databases_clock_in_any_time_zone(database: 
     sync(BEFORE, database.engine, clock=ago(hours=3))
     sync(BEFORE, database.engine, clock=ago(hours=2))
     failing = Catalog(BEFORE)
-    failing.on_ask = failing.interrupt
+    failing.on_request = failing.interrupt
     sync(failing, database.engine, clock=ago(hours=1))
     zones = {"postgresql": "SET timezone = 'Asia/Shanghai'", "mariadb": "SET time_zone = '+08:00'"}
     engine = sa.create_engine(database.engine.url)

@@ -1,4 +1,4 @@
-"""The command `sandbox`: one process, its flags, its end; and what the cookbook shows of it, run by a shell."""
+"""The command `sandbox`: its options and its end; the commands of the cookbook."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.test_documents_run import shell
 COOKBOOK = Path(__file__).parents[2] / "docs" / "cookbook.md"
 
 
-def test_the_flags_take_effect_and_the_sandbox_serves_until_it_is_terminated(tmp_path: Path) -> None:
+def test_the_options_have_effect_and_the_sandbox_serves_until_it_is_terminated(tmp_path: Path) -> None:
     flags = ["--port", "0", "--templates", "40", "--evolve-every", "0.01s", "--fault", "401:1,short:1", "--fault", "402:1"]
     with subprocess.Popen(
         [sys.executable, "-m", "sync", "sandbox", *flags],
@@ -42,18 +42,18 @@ def test_the_flags_take_effect_and_the_sandbox_serves_until_it_is_terminated(tmp
     assert f"curl -d 429:3 {url}/sandbox/faults" in printed
 
 
-@pytest.mark.long  # starts three processes of the program
+@pytest.mark.long  # starts three processes
 @pytest.mark.ci_slice
-def test_the_commands_of_the_cookbook_show_what_the_cookbook_says(tmp_path: Path) -> None:
+def test_the_commands_of_the_cookbook_print_the_documented_output(tmp_path: Path) -> None:
     if missing := [tool for tool in ("bash", "curl", "jq") if shutil.which(tool) is None]:
         pytest.skip(f"not installed here: {', '.join(missing)}")
     documented = [each for each in snippets(COOKBOOK, "console") if each.heading == "A server to develop against"]
-    serve, export, *wanted = [step for each in documented for step in steps(each)]
+    serve, export, *commands = [step for each in documented for step in steps(each)]
     assert (serve.command[:21], export.command.rpartition("=")[2]) == ("template-sync sandbox", SANDBOX_KEY)
-    seconds = count(1_780_304_400, 3)  # at every look
+    seconds = count(1_780_304_400, 3)  # in each call
     with Sandbox(make_catalog(), clock=lambda: next(seconds)) as sandbox:
-        ran = shell(wanted, tmp_path, of_sandbox(sandbox))
+        ran = shell(commands, tmp_path, of_sandbox(sandbox))
     for each in ran:
         assert each.code == 0, each
-        said = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8455", each.said).splitlines()
-        assert not each.step.shown or said == each.step.shown, each
+        output = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8455", each.said).splitlines()
+        assert not each.step.shown or output == each.step.shown, each

@@ -1,4 +1,4 @@
-"""Faults on demand: which requests they apply to, how they are set while the sandbox serves, and what a run makes of each."""
+"""Faults on demand: the requests to which they apply, their replacement, and the result of a run with each."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def test_a_fault_is_a_kind_and_a_number_of_requests(text: str, faults: list[Faul
 @pytest.mark.parametrize(
     "text", ["200", "418", "short:0", "429:-1", "429:", ":3", "429:x", "429:3:4", "429 500", "4294:9999999999"]
 )
-def test_another_fault_is_refused_with_the_kinds_that_there_are(text: str) -> None:
+def test_an_unknown_fault_is_refused_with_the_known_kinds(text: str) -> None:
     with pytest.raises(ValueError, match=r"KIND or KIND:COUNT, .* 401, 402, 404, 422, 429, 455, 500, 501, 505, short or failed"):
         parse_faults(text)
 
 
-def test_a_request_takes_the_first_fault_that_applies_to_it() -> None:
+def test_a_request_consumes_the_first_applicable_fault() -> None:
     faults = Faults(parse_faults("short:1,429:2,455"))
     assert [faults.take(*CODES) for _ in range(2)] == ["429", "429"]
     assert faults.as_json() == ["short:1", "455"]
@@ -41,7 +41,7 @@ def test_a_request_takes_the_first_fault_that_applies_to_it() -> None:
     assert faults.take("short") is None
 
 
-def test_faults_are_replaced_while_the_sandbox_serves(client: httpx.Client) -> None:
+def test_faults_can_be_replaced_while_the_sandbox_serves(client: httpx.Client) -> None:
     for body, left in ((b"429:2,short", ["429:2", "short"]), (b"500", ["500"]), (b"", [])):
         assert client.post("/sandbox/faults", content=body).json() == {"faults": left}
         assert client.get("/sandbox").json()["faults"] == left
@@ -52,15 +52,15 @@ def test_faults_are_replaced_while_the_sandbox_serves(client: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("code", [int(code) for code in CODES])
-def test_an_error_is_the_answer_of_every_endpoint_with_the_key(client: httpx.Client, code: int) -> None:
+def test_an_error_fault_applies_to_every_endpoint_with_the_key(client: httpx.Client, code: int) -> None:
     client.post("/sandbox/faults", content=f"{code}:3")
-    assert client.get(ENDPOINT, headers={"x-api-key": "wrong"}).status_code == 401  # takes no fault
+    assert client.get(ENDPOINT, headers={"x-api-key": "wrong"}).status_code == 401  # consumes no fault
     answers = [client.get(ENDPOINT), client.post(JOB_PATH, json={}), client.get(TASK_PATH, params={"task_id": "x"})]
     assert [(each.status_code, each.json()["code"], bool(each.json()["message"])) for each in answers] == [(code, code, True)] * 3
     assert client.get(ENDPOINT).status_code == 200
 
 
-def test_a_short_page_lacks_its_last_template_and_a_look_up_is_never_short(client: httpx.Client) -> None:
+def test_a_short_page_lacks_its_last_template_and_a_look_up_is_complete(client: httpx.Client) -> None:
     client.post("/sandbox/faults", content=b"short:1")
 
     def data(**query: Any) -> Any:
@@ -82,7 +82,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("fault", RUNS)
-def test_a_run_ends_as_the_contract_says_and_removes_nothing(sqlite: Database, fault: str) -> None:
+def test_a_run_with_a_fault_has_the_documented_result_and_removes_nothing(sqlite: Database, fault: str) -> None:
     with Sandbox(records(30)) as sandbox:
         run_against(sandbox.url, sqlite.engine)
         httpx.post(f"{sandbox.url}/sandbox/faults", content=fault, trust_env=False)

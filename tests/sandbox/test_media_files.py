@@ -1,4 +1,4 @@
-"""Covers and previews of the sample catalog load from the sandbox, under the same URLs whatever its port."""
+"""Covers and previews of the sample catalog are served by the sandbox, under the same URLs on any port."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_each_template_has_a_cover_of_its_aspect_ratio_and_a_preview() -> None:
         assert (media_type, preview[4:12]) == ("video/mp4", b"ftypisom")
 
 
-def test_the_files_are_small_and_each_is_shown_by_a_template() -> None:
+def test_the_files_are_small_and_each_is_used_by_a_template() -> None:
     files = {file.name: file.stat().st_size for file in FOLDER.iterdir()}
     assert sum(files.values()) <= 400_000
     named = {Path(urlsplit(record[field]).path).name for record in make_catalog(1000) for field in ("Cover", "PreviewVideo")}
@@ -82,14 +82,14 @@ def test_a_browser_can_request_a_range_of_the_preview() -> None:
         **dict.fromkeys((f"bytes={size}-", "bytes=9-3", "bytes=-5", "bytes=0-1,3-4", "lines=1-2", ""), (200, None, preview)),
     }
     with Sandbox(CATALOG) as sandbox, httpx.Client(base_url=sandbox.url, trust_env=False) as client:
-        for wanted, expected in ranges.items():
-            served = client.get("/media/preview.mp4", headers={"Range": wanted})
-            assert (served.status_code, served.headers.get("Content-Range"), served.content) == expected, wanted
+        for byte_range, expected in ranges.items():
+            served = client.get("/media/preview.mp4", headers={"Range": byte_range})
+            assert (served.status_code, served.headers.get("Content-Range"), served.content) == expected, byte_range
             assert served.headers["content-type"] == "video/mp4"
             assert served.headers["content-length"] == str(len(expected[2]))
 
 
-def test_sandboxes_share_the_port_of_the_media_and_each_may_stop() -> None:
+def test_sandboxes_share_the_port_of_the_media_and_any_may_stop() -> None:
     port, path = free_port(), urlsplit(CATALOG[1]["PreviewVideo"]).path
     with Sandbox(CATALOG, media_port=port) as one:
         with Sandbox(CATALOG, media_port=port) as other:
@@ -100,7 +100,7 @@ def test_sandboxes_share_the_port_of_the_media_and_each_may_stop() -> None:
         assert api.json() == {"code": 404, "message": "The requested resource or endpoint does not exist"}
 
 
-def test_where_another_program_has_that_port_the_api_is_served_all_the_same() -> None:
+def test_the_api_is_served_if_another_program_has_the_port_of_the_media() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, Sandbox(CATALOG, media_port=taken.getsockname()[1]) as sandbox:
         assert sandbox.serves_media is False
         assert get(sandbox.port, "/sandbox").json()["media"] == "http://127.0.0.1:8456/media/"

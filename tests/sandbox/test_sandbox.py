@@ -1,4 +1,4 @@
-"""The sandbox answers as Crun's page says, and its weeks change exactly what they say they change."""
+"""The sandbox has the documented API of Crun, and reports its weekly changes exactly."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def ids(catalog: list[Record]) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 123456789])
-def test_the_first_record_is_the_documented_one_whatever_the_seed(seed: int) -> None:
+def test_the_first_record_is_the_documented_one_with_any_seed(seed: int) -> None:
     first = make_catalog(3, seed)[0]
     assert first == DOCUMENTED
     assert list(first) == list(DOCUMENTED)
 
 
-def test_a_seed_decides_the_catalog_and_its_changes_whatever_the_length() -> None:
+def test_a_seed_determines_the_catalog_and_its_changes() -> None:
     assert make_catalog(50, seed=3) == make_catalog(50, seed=3)
     assert make_catalog(50, seed=3)[1:] != make_catalog(50, seed=4)[1:]
     assert make_catalog(300)[:20] == make_catalog(20)
@@ -68,7 +68,7 @@ def test_ids_and_titles_are_unique_in_a_catalog_of_any_size(count: int) -> None:
         assert len({record[field] for record in catalog}) == count, field
 
 
-def test_every_record_is_of_the_documented_shape() -> None:
+def test_every_record_has_the_documented_fields_and_types() -> None:
     media = re.escape("http://127.0.0.1:8456/media/")
     types = {field: type(value) for field, value in DOCUMENTED.items()}
     for record in make_catalog():
@@ -95,18 +95,18 @@ def assert_prices_rise_with_the_resolution(record: Record) -> None:
     assert all(isinstance(credit, float) and credit > 0 for credit in credits_)
 
 
-def test_an_input_requirement_always_asks_for_the_same_number_of_images() -> None:
-    asked = {(record["InputRequirement"], record["InputNum"]) for record in make_catalog()}
-    assert ("SINGLE_PERSON", 1) in asked
-    assert ("DOUBLE_PERSON", 2) in asked
-    assert len(asked) == len({requirement for requirement, _ in asked})
+def test_each_input_requirement_has_one_number_of_images() -> None:
+    requirements = {(record["InputRequirement"], record["InputNum"]) for record in make_catalog()}
+    assert ("SINGLE_PERSON", 1) in requirements
+    assert ("DOUBLE_PERSON", 2) in requirements
+    assert len(requirements) == len({requirement for requirement, _ in requirements})
 
 
 # Its evolution
 
 
 def aspects_that_differ(before: Record, after: Record) -> set[str]:
-    """Name what changed in a template, blind to order."""
+    """Return the kinds of changes of a template, ignoring order."""
     aspects: dict[str, Callable[[Record], object]] = {
         "repriced": lambda record: {item["Resolution"]: item["Credit"] for item in record["ConsumeItems"]},
         "renamed": lambda record: (record["Title"], record["Title_en"]),
@@ -130,7 +130,7 @@ def as_sets(evolution: Evolution) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_the_reported_change_is_the_real_one_and_each_template_is_in_one_kind(count: int) -> None:
+def test_the_reported_changes_are_the_real_ones_and_each_template_has_one_kind(count: int) -> None:
     for seed in SEEDS:
         before = make_catalog(count, seed)
         after, evolution = evolve(before, seed)
@@ -142,7 +142,7 @@ def test_the_reported_change_is_the_real_one_and_each_template_is_in_one_kind(co
         assert [i for i in ids(after) if i not in evolution.added] == [i for i in ids(before) if i not in evolution.removed]
 
 
-def test_a_week_of_280_templates_brings_3_takes_2_and_changes_8() -> None:
+def test_a_week_of_280_templates_adds_3_removes_2_and_changes_8() -> None:
     before = make_catalog()
     kept = copy.deepcopy(before)
     after, evolution = evolve(before, seed=1)
@@ -152,19 +152,19 @@ def test_a_week_of_280_templates_brings_3_takes_2_and_changes_8() -> None:
     assert {name: len(changed) for name, changed in evolution.as_json().items()} == {
         "added": 3, "removed": 2, "repriced": 4, "renamed": 2, "retagged": 2,
     }  # fmt: skip
-    # One of four repricings is a resolution more or less; the others move one price.
+    # One of four repricings adds or removes a resolution; the others change one price.
     prices = [(old[i]["ConsumeItems"], new[i]["ConsumeItems"]) for i in evolution.repriced]
     assert [len(ours) != len(theirs) for ours, theirs in prices] == [False, True, False, False]
     for number in (0, 2, 3):
         assert sum(a != b for a, b in zip(*prices[number], strict=True)) == 1
-    # A rename is one in both languages, and titles stay unique.
+    # A rename changes both languages, and titles stay unique.
     for i in evolution.renamed:
         assert all(new[i][title] != old[i][title] for title in ("Title", "Title_en"))
     assert len({record["Title"] for record in after}) == len(after)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 30])
-def test_years_of_weeks_leave_a_believable_catalog(count: int) -> None:
+def test_a_catalog_stays_valid_after_years_of_weekly_changes(count: int) -> None:
     catalog = make_catalog(count)
     for week in range(500):
         before = catalog
@@ -187,7 +187,7 @@ def get(client: httpx.Client, **query: Any) -> dict[str, Any]:
     return answer
 
 
-def test_the_envelope_is_the_documented_one_in_utf_8_with_nothing_escaped(client: httpx.Client) -> None:
+def test_the_envelope_is_the_documented_one_in_utf_8_without_escapes(client: httpx.Client) -> None:
     response = client.get(ENDPOINT, params={"page_size": 1})
     assert response.json() == {"code": 200, "message": "success", "data": {"total": 45, "templates": [DOCUMENTED]}}
     assert response.headers["content-type"] == "application/json; charset=utf-8"
@@ -208,7 +208,7 @@ PAGES: dict[str, tuple[int, slice]] = {
 
 
 @pytest.mark.parametrize("query", PAGES)
-def test_a_page_or_a_look_up_is_a_part_of_the_catalog_in_its_order(client: httpx.Client, query: str) -> None:
+def test_a_page_or_look_up_is_a_slice_of_the_catalog(client: httpx.Client, query: str) -> None:
     total, part = PAGES[query]
     assert client.get(f"{ENDPOINT}?{query}").json()["data"] == {"total": total, "templates": make_catalog(45)[part]}
 
@@ -224,7 +224,7 @@ PAGE, SIZE = "page: must be an integer, 1 or more", "page_size: must be an integ
         ("page=x&page_size=y", [PAGE, SIZE]),
     ],
 )
-def test_bad_parameters_are_a_422_that_names_each(client: httpx.Client, query: str, errors: list[str]) -> None:
+def test_invalid_parameters_are_a_422_that_names_each(client: httpx.Client, query: str, errors: list[str]) -> None:
     response = client.get(f"{ENDPOINT}?{query}")
     assert response.status_code == 422
     assert response.json() == {"code": 422, "message": "The request parameters failed validation checks", "errors": errors}
@@ -263,7 +263,7 @@ def test_a_head_request_gets_no_body(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "127.0.0.2", ""])
-def test_a_host_that_is_not_loopback_is_turned_away_even_with_the_key(client: httpx.Client, host: str) -> None:
+def test_a_host_that_is_not_loopback_is_refused_with_a_valid_key(client: httpx.Client, host: str) -> None:
     for method, path in (("GET", ENDPOINT), ("GET", "/sandbox"), ("POST", "/sandbox/evolve"), ("POST", JOB_PATH)):
         response = client.request(method, path, headers={"Host": host})
         assert response.status_code == 403
@@ -271,27 +271,27 @@ def test_a_host_that_is_not_loopback_is_turned_away_even_with_the_key(client: ht
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:8080", "[::1]:9"])
-def test_every_loopback_name_is_welcome_with_any_port(client: httpx.Client, host: str) -> None:
+def test_every_loopback_name_is_accepted_with_any_port(client: httpx.Client, host: str) -> None:
     assert client.get(ENDPOINT, headers={"Host": host}).status_code == 200
 
 
 # Its changes
 
 
-def test_evolving_over_http_needs_no_key_and_says_what_changed(sandbox: Sandbox, client: httpx.Client) -> None:
+def test_evolving_over_http_needs_no_key_and_returns_the_changes(sandbox: Sandbox, client: httpx.Client) -> None:
     evolution = httpx.post(f"{sandbox.url}/sandbox/evolve", trust_env=False).raise_for_status().json()
     after = get(client, page_size=50)["data"]["templates"]
     assert real_difference(make_catalog(45), after) == {name: set(changed) for name, changed in evolution.items()}
 
 
-def test_one_week_follows_another_by_a_seed_of_its_own() -> None:
+def test_each_week_has_its_own_seed() -> None:
     with Sandbox(make_catalog(), evolve_seed=10) as sandbox:
         weeks = [sandbox.evolve(), sandbox.evolve()]
     catalog, first = evolve(make_catalog(), seed=10)
     assert weeks == [first, evolve(catalog, seed=11)[1]]
 
 
-def test_a_request_after_the_interval_finds_one_week_of_changes() -> None:
+def test_a_request_after_the_interval_applies_one_week_of_changes() -> None:
     now = [1000.0]
     first, second = make_catalog(45), evolve(make_catalog(45), seed=7)[0]
     third = evolve(second, seed=8)[0]
@@ -302,11 +302,11 @@ def test_a_request_after_the_interval_finds_one_week_of_changes() -> None:
             assert get(client, page_size=50)["data"]["templates"] == served
 
 
-def test_requests_at_the_same_time_find_one_week_of_changes() -> None:
+def test_concurrent_requests_apply_one_week_of_changes() -> None:
     together, begun = Barrier(2), [False]
 
     def clock() -> float:
-        """Wait for another request that reads the clock; none comes while the first one has the lock."""
+        """Wait for another request to read the clock; none can while the first one has the lock."""
         if begun[0]:
             with suppress(BrokenBarrierError):
                 together.wait(0.05)
@@ -318,7 +318,7 @@ def test_requests_at_the_same_time_find_one_week_of_changes() -> None:
         assert list(sandbox.catalog) == evolve(make_catalog(45), seed=7)[0]
 
 
-def test_a_request_sees_the_catalog_before_or_after_a_change_and_never_between(sandbox: Sandbox, client: httpx.Client) -> None:
+def test_a_request_gets_the_catalog_before_or_after_a_change(sandbox: Sandbox, client: httpx.Client) -> None:
     states = [make_catalog(7, seed=1), make_catalog(11, seed=2)]
 
     def swap() -> None:
@@ -334,7 +334,7 @@ def test_a_request_sees_the_catalog_before_or_after_a_change_and_never_between(s
     assert all(answer in [{"total": len(state), "templates": state} for state in states] for answer in answers)
 
 
-def test_weeks_that_pass_at_the_same_time_all_count(sandbox: Sandbox) -> None:
+def test_concurrent_weeks_are_all_applied(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(8) as pool:
         evolutions = list(pool.map(lambda _: sandbox.evolve(), range(40)))
     added = [template_id for evolution in evolutions for template_id in evolution.added]
@@ -343,7 +343,7 @@ def test_weeks_that_pass_at_the_same_time_all_count(sandbox: Sandbox) -> None:
     assert len(sandbox.catalog) == 45 + len(added) - len(removed)
 
 
-def test_the_description_tells_a_developer_what_to_use(sandbox: Sandbox) -> None:
+def test_the_description_has_the_settings_of_a_client(sandbox: Sandbox) -> None:
     description = httpx.get(f"{sandbox.url}/sandbox", trust_env=False).json()
 
     assert description == {
@@ -362,14 +362,14 @@ def test_the_description_tells_a_developer_what_to_use(sandbox: Sandbox) -> None
 # Its life
 
 
-def test_a_port_that_is_busy_or_none_is_a_plain_sentence(sandbox: Sandbox) -> None:
+def test_a_port_in_use_or_out_of_range_is_an_error(sandbox: Sandbox) -> None:
     for port in (sandbox.port, 70_000):
         with pytest.raises(UsageError, match=f"cannot listen on 127.0.0.1:{port}") as caught:
             Sandbox([], port=port)
         assert caught.value.hint == "Choose another --port; 0 takes a free one."
 
 
-def test_a_stopped_sandbox_frees_its_port_and_hangs_up_on_those_who_keep_a_connection(sandbox: Sandbox) -> None:
+def test_a_stopped_sandbox_frees_its_port_and_closes_open_connections(sandbox: Sandbox) -> None:
     with client_of(sandbox) as client:
         assert client.get("/sandbox").status_code == 200
         sandbox.stop()
@@ -379,7 +379,7 @@ def test_a_stopped_sandbox_frees_its_port_and_hangs_up_on_those_who_keep_a_conne
         assert httpx.get(f"{successor.url}/sandbox", trust_env=False).json()["count"] == 0
 
 
-def test_stopping_twice_or_before_the_start_does_nothing() -> None:
+def test_stopping_twice_or_before_the_start_has_no_effect() -> None:
     sandbox = Sandbox([])
     sandbox.stop()
     sandbox.stop()
@@ -391,7 +391,7 @@ def converse(sandbox: Sandbox, request: bytes) -> bytes:
         return b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
-def test_one_connection_serves_many_requests_and_a_body_is_not_taken_for_the_next_one(sandbox: Sandbox) -> None:
+def test_a_connection_serves_many_requests_and_a_body_is_not_the_next_request(sandbox: Sandbox) -> None:
     first = b"GET /sandbox HTTP/1.1\r\nHost: localhost\r\nContent-Length: 17\r\n\r\nGET / HTTP/1.1\r\n\r\n"[:-1]
     last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     answer = converse(sandbox, first + last)
@@ -401,14 +401,14 @@ def test_one_connection_serves_many_requests_and_a_body_is_not_taken_for_the_nex
 @pytest.mark.parametrize(
     "request_", [b"nonsense\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"]
 )
-def test_what_is_not_http_is_answered_in_json_and_hung_up_on(sandbox: Sandbox, request_: bytes) -> None:
+def test_an_invalid_request_gets_a_json_error_and_its_connection_is_closed(sandbox: Sandbox, request_: bytes) -> None:
     answer = converse(sandbox, request_)
     body = json.loads(answer.rpartition(b"\r\n\r\n")[2])
     assert 400 <= body["code"] < 600
     assert body["message"]
 
 
-def test_a_client_that_hangs_up_in_the_middle_leaves_no_trace(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_client_that_disconnects_early_is_not_logged_and_leaves_no_thread(capfd: pytest.CaptureFixture[str]) -> None:
     ask = f"GET {ENDPOINT}?page_size=50 HTTP/1.1\r\nHost: localhost\r\nx-api-key: {SANDBOX_KEY}\r\n\r\n".encode()
     with Sandbox(make_catalog(50), latency_ms=20) as sandbox:
         for request in (b"", b"GET /sand", ask, ask * 20):
@@ -430,7 +430,7 @@ def test_nothing_is_printed_while_serving(sandbox: Sandbox, client: httpx.Client
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_answer_takes_at_least_the_latency_asked_for() -> None:
+def test_a_response_takes_at_least_the_configured_latency() -> None:
     with Sandbox([], latency_ms=60) as sandbox:
         response = httpx.get(sandbox.url + ENDPOINT, headers={"x-api-key": SANDBOX_KEY}, trust_env=False)
     assert response.elapsed.total_seconds() >= 0.06

@@ -1,4 +1,4 @@
-"""The sandbox's tasks: a request is checked against the template's form; its task runs, ends with a video, and calls back."""
+"""Generation tasks of the sandbox: validation of the request, status of the task, callback."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CATALOG = [record("1"), record("2", InputNum=2), {"TemplateId": "3", "Title": 5}]
 INPUT = {"template_id": "1", "img_urls": ["https://a.example/1.png"], "resolution": "720p"}
-GOOD = {"model": "bytedance/template", "input": INPUT}
+VALID = {"model": "bytedance/template", "input": INPUT}
 TAKEN: dict[str, Any] = {"code": 200, "message": "success", "data": {"task_id": "task_sandbox_00000001", "sandbox": NOTE}}
 NO_SUCH = "input.template_id: the catalog has no such template"
 NOT_LOOPBACK = (
@@ -47,63 +47,63 @@ def answer(request: Any, tasks: Tasks | None = None, *, fails: bool = False) -> 
     return (tasks or Tasks(lambda: 1000.7, VIDEO)).create(CATALOG, body, lambda: fails)
 
 
-def test_a_request_that_fits_is_answered_as_if_taken_and_says_that_it_is_a_sandbox() -> None:
-    assert answer(GOOD) == TAKEN
+def test_a_valid_request_is_accepted_and_the_response_names_the_sandbox() -> None:
+    assert answer(VALID) == TAKEN
     two = {"template_id": "2", "img_urls": ["https://a.example/1.png", "https://a.example/2.png"], "resolution": "480p"}
-    assert answer({**GOOD, "input": two}) == TAKEN
+    assert answer({**VALID, "input": two}) == TAKEN
 
 
-WRONG: dict[str, tuple[Any, list[str]]] = {
+INVALID: dict[str, tuple[Any, list[str]]] = {
     "no length": (None, ["the request: needs a Content-Length, of at most 99999 bytes"]),
     "no JSON": (b"{", ["the request: must be JSON"]),
     "nested too deeply": (b"[" * 90_000, ["the request: must be JSON"]),
-    "a list": ([GOOD], ["the request: must be an object, not a list"]),
+    "a list": ([VALID], ["the request: must be an object, not a list"]),
     "nothing": ({}, ["model: is missing", "input: is missing"]),
-    "another model": ({**GOOD, "model": "kling/template"}, ['model: must be "bytedance/template", not "kling/template"']),
+    "another model": ({**VALID, "model": "kling/template"}, ['model: must be "bytedance/template", not "kling/template"']),
     "the input alone": (INPUT, ["model: is missing", "input: is missing",
         *(f"{name}: unknown field; the fields are model, input, callback_url" for name in INPUT)]),
-    "a callback that is no URL": ({**GOOD, "callback_url": "app"},
+    "a callback that is no URL": ({**VALID, "callback_url": "app"},
         ['callback_url: must be an http or https URL (no Base64, no local path), not "app"']),
     **{
-        f"a callback to {url}": ({**GOOD, "callback_url": url}, [NOT_LOOPBACK])
+        f"a callback to {url}": ({**VALID, "callback_url": url}, [NOT_LOOPBACK])
         for url in ("https://app.example/done", "http://127.0.0.1.app.example/", "http://10.0.0.1/", "http://u:p@localhost/", "http://localhost/\0")
     },
-    "an input that is no object": ({**GOOD, "input": "x"}, ["input: must be an object, not a string"]),
-    "no template": ({**GOOD, "input": {}}, ["input.template_id: is missing"]),
-    "an unknown template": ({**GOOD, "input": {**INPUT, "template_id": "9"}}, [NO_SUCH]),
-    "a template that is a list": ({**GOOD, "input": {**INPUT, "template_id": []}}, [NO_SUCH]),
-    "a template with a bad record": ({**GOOD, "input": {**INPUT, "template_id": "3"}},
+    "an input that is no object": ({**VALID, "input": "x"}, ["input: must be an object, not a string"]),
+    "no template": ({**VALID, "input": {}}, ["input.template_id: is missing"]),
+    "an unknown template": ({**VALID, "input": {**INPUT, "template_id": "9"}}, [NO_SUCH]),
+    "a template that is a list": ({**VALID, "input": {**INPUT, "template_id": []}}, [NO_SUCH]),
+    "a template with a bad record": ({**VALID, "input": {**INPUT, "template_id": "3"}},
         ["input.template_id: the catalog's record of this template is rejected: Title must be a string, not a number"]),
-    "another number of images and no price": ({**GOOD, "input": {**INPUT, "img_urls": [], "resolution": "4k"}},
+    "another number of images and no price": ({**VALID, "input": {**INPUT, "img_urls": [], "resolution": "4k"}},
         ["input.img_urls: must hold 1 image, not 0", 'input.resolution: must be one of "480p", "720p", not "4k"']),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("request_", "errors"), WRONG.values(), ids=WRONG)
-def test_a_mistake_is_a_422_that_names_its_place(request_: Any, errors: list[str]) -> None:
+@pytest.mark.parametrize(("request_", "errors"), INVALID.values(), ids=INVALID)
+def test_an_invalid_request_is_a_422_with_the_path_of_the_problem(request_: Any, errors: list[str]) -> None:
     assert answer(request_) == {"code": 422, "message": FAILED, "errors": errors}
 
 
 def test_without_the_extra_the_feature_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema", None)
-    disabled = answer(GOOD)
+    disabled = answer(VALID)
     assert (disabled["code"], "data" in disabled) == (505, False)
     assert ".[validate]" in disabled["message"]
 
 
-def test_it_is_served_with_the_key_only_and_every_task_has_an_id_of_its_own(client: httpx.Client) -> None:
-    body = {**GOOD, "input": {**INPUT, "template_id": "104909826"}}
+def test_tasks_need_the_key_and_each_has_its_own_id(client: httpx.Client) -> None:
+    body = {**VALID, "input": {**INPUT, "template_id": "104909826"}}
     assert client.post(JOB_PATH, json=body, headers={"x-api-key": ""}).status_code == 401
     answers = [client.post(JOB_PATH, json=body).raise_for_status().json() for _ in range(2)]
     assert [each["data"]["task_id"] for each in answers] == ["task_sandbox_00000001", "task_sandbox_00000002"]
     wrong = client.post(JOB_PATH, json={**body, "input": {}})
     assert (wrong.status_code, wrong.json()["code"]) == (422, 422)
-    assert client.post(JOB_PATH, content=iter([b"{}"])).json()["errors"] == WRONG["no length"][1]
+    assert client.post(JOB_PATH, content=iter([b"{}"])).json()["errors"] == INVALID["no length"][1]
     assert client.post(JOB_PATH, json=body).status_code == 200
     assert client.get("/sandbox").json()["count"] == 45
 
 
-def test_the_request_that_form_prints_is_taken_as_it_is(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_request_printed_by_form_is_accepted_unchanged(sandbox: Sandbox, tmp_path: Path) -> None:
     variables = of_sandbox(sandbox)
     assert template_sync("run", folder=tmp_path, variables=variables).code == 0
     made = json.loads(template_sync("form", "104909826", "--request", folder=tmp_path, variables=variables).out)
@@ -130,7 +130,7 @@ ENDS = {
 def test_a_task_is_pending_for_one_second_and_ends_after_three(status: str) -> None:
     now = [1000.7]
     tasks = Tasks(lambda: now[0], VIDEO)
-    answer(GOOD, tasks, fails=status == "failed")
+    answer(VALID, tasks, fails=status == "failed")
     running = {"create_at": 1000, "complete_at": None, "duration_s": None, "result": None, "sandbox": NOTE}
 
     ended = {**running, "complete_at": 1003, "duration_s": 3, "result": ENDS[status]}
@@ -150,7 +150,7 @@ def test_a_task_is_pending_for_one_second_and_ends_after_three(status: str) -> N
 
 def test_the_thousand_newest_tasks_are_kept() -> None:
     tasks = Tasks(lambda: 0.0, VIDEO)
-    assert [answer(GOOD, tasks)["code"] for _ in range(1001)] == [200] * 1001
+    assert [answer(VALID, tasks)["code"] for _ in range(1001)] == [200] * 1001
     assert tasks.info({"task_id": "task_sandbox_00000001"})["code"] == 404
     assert info(tasks, 2)["status"] == "pending"
 
@@ -158,13 +158,13 @@ def test_the_thousand_newest_tasks_are_kept() -> None:
 @pytest.mark.parametrize(("query", "code"), [({}, 422), ({"task_id": ""}, 422), ({"task_id": "task_sandbox_00000002"}, 404)])
 def test_a_status_without_a_known_task_is_an_error(query: dict[str, str], code: int) -> None:
     tasks = Tasks(lambda: 0.0, VIDEO)
-    answer(GOOD, tasks)
+    answer(VALID, tasks)
     assert tasks.info(query)["code"] == code
 
 
 @contextmanager
 def listening() -> Iterator[tuple[str, SimpleQueue[tuple[str, dict[str, str], bytes]]]]:
-    """Give the URL of an app that is called back, and what it receives: path, headers and body."""
+    """Yield the URL of an app for callbacks, and the received callbacks: path, headers, body."""
     received: SimpleQueue[tuple[str, dict[str, str], bytes]] = SimpleQueue()
 
     def receive(request: Request) -> Reply:
@@ -181,9 +181,9 @@ def join_callbacks() -> None:
             thread.join(5)
 
 
-def test_a_task_that_has_ended_is_called_back_once_with_what_task_info_answers() -> None:
+def test_an_ended_task_sends_one_callback_with_the_response_of_task_info() -> None:
     now = [1000.0]
-    body = {**GOOD, "input": {**INPUT, "template_id": "104909826"}}
+    body = {**VALID, "input": {**INPUT, "template_id": "104909826"}}
     canary = "ak_CanaryKeyThatMustNotBeEchoed00000"
     with (
         listening() as (url, received),
@@ -195,10 +195,10 @@ def test_a_task_that_has_ended_is_called_back_once_with_what_task_info_answers()
         now[0] += 3
         sent = dict(sorted((path, (headers, content)) for path, headers, content in (received.get(timeout=5) for _ in taken)))
         join_callbacks()
-        asked = [client.get(TASK_PATH, params={"task_id": each.json()["data"]["task_id"]}) for each in taken]
-        video = httpx.get(asked[1].json()["data"]["result"]["media_urls"][0], trust_env=False)
+        infos = [client.get(TASK_PATH, params={"task_id": each.json()["data"]["task_id"]}) for each in taken]
+        video = httpx.get(infos[1].json()["data"]["result"]["media_urls"][0], trust_env=False)
 
-    answers = [each.json() for each in asked]
+    answers = [each.json() for each in infos]
     assert [each["data"]["status"] for each in answers] == ["failed", "success"]
     assert {each["data"].pop("sandbox") for each in answers} == {f"{NOTE} The callback was answered with 204."}
     called = {path: json.loads(content) for path, (_, content) in sent.items()}
@@ -207,7 +207,7 @@ def test_a_task_that_has_ended_is_called_back_once_with_what_task_info_answers()
     assert [headers["content-type"] for headers, _ in sent.values()] == ["application/json"] * 2
     assert received.empty()
     assert (video.headers["content-type"], video.content) == read_media("/media/preview.mp4")
-    seen = [repr(sent), *(each.text + repr(each.headers) for each in (*taken, *asked))]
+    seen = [repr(sent), *(each.text + repr(each.headers) for each in (*taken, *infos))]
     assert [text for text in seen if canary in text] == []
 
 
@@ -215,14 +215,14 @@ FAILURES = {"127.0.0.1": "the connection was refused", "192.0.2.1": "its address
 
 
 @pytest.mark.parametrize("address", FAILURES)
-def test_a_callback_that_fails_is_reported_by_task_info(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_task_info_reports_a_failed_callback(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     now = [0.0]
     with listening() as (url, _):
         pass
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, urlsplit(url).port))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
     tasks = Tasks(lambda: now[0], VIDEO)
-    answer({**GOOD, "callback_url": url.replace("127.0.0.1", "localhost")}, tasks)
+    answer({**VALID, "callback_url": url.replace("127.0.0.1", "localhost")}, tasks)
     now[0] = 3.0
     tasks.send_callbacks()
     join_callbacks()

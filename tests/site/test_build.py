@@ -26,7 +26,7 @@ from sync.store.apply import Store
 from sync.synchronise import synchronise
 from tests.builders import make_settings, record, records, run_with, ticking
 from tests.command_line import of_sandbox, template_sync
-from tests.fake_client import Answering, listed
+from tests.fake_client import FakeClient, listed
 from tests.json_forms import check
 from tests.site.sites import FIRST, THEN, WEEKS, Site, weeks
 
@@ -186,9 +186,9 @@ def test_templates_of_an_incomplete_first_run_are_not_new(sqlite: Database, tmp_
     def at(**later: float) -> Any:
         return ticking(WEEKS[0] + timedelta(**later))
 
-    found = refresh(store, Answering(lambda _: listed(records(1), 1)), "1", ttl=60.0, clock=at())
+    found = refresh(store, FakeClient(lambda _: listed(records(1), 1)), "1", ttl=60.0, clock=at())
     assert (found.run.added, new()) == (1, set())
-    short = Answering(lambda _: listed(records(2), 3))
+    short = FakeClient(lambda _: listed(records(2), 3))
     part = synchronise(store, short, RunOptions(50, 1), trigger="run", ttl=60.0, clock=at(hours=1), random=lambda: 0.5)
     assert (part.run.status, part.run.added, new()) == (Status.INCOMPLETE, 1, set())
     run_with(records(3), sqlite.engine, clock=at(hours=2))

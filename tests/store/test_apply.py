@@ -21,7 +21,7 @@ from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
 from tests.builders import DOCUMENT, SEED_PAGE, record, records
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, hear_statements, sync, take_lease
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, on_each_statement, sync, take_lease
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -36,7 +36,7 @@ def _row(database: Database, template_id: str) -> dict[str, Any]:
 def _statements(database: Database, served: list[dict[str, Any]]) -> list[str]:
     """Return the statements of a run."""
     statements: list[str] = []
-    hear_statements(database.engine, statements.append)
+    on_each_statement(database.engine, statements.append)
     sync(served, database.engine)
     return statements
 
@@ -195,7 +195,7 @@ def test_a_tag_without_an_english_name_is_one_tag_on_all_templates(database: Dat
 def test_seq_has_no_gaps_after_failed_runs(database: Database) -> None:
     sync(BEFORE, database.engine)
     failing = Catalog(AFTER)
-    failing.on_ask = failing.interrupt
+    failing.on_request = failing.interrupt
     assert sync(failing, database.engine).run.status is Status.INTERRUPTED
     sync(AFTER, database.engine)
     sync(BEFORE, database.engine)
@@ -282,7 +282,7 @@ def test_a_run_whose_row_was_deleted_applies_nothing(database: Database) -> None
     if database.kind == "sqlite":  # no other connection can write meanwhile
         database.execute("CREATE TRIGGER gone AFTER INSERT ON template_changes BEGIN DELETE FROM sync_runs WHERE run_id = 2; END")
     else:
-        hear_statements(database.engine, delete_the_row)
+        on_each_statement(database.engine, delete_the_row)
     message = "The row of this run is missing from sync_runs; nothing was applied."
     _refuses(database, message, "Check for other writers to sync_runs.")
 

@@ -41,7 +41,7 @@ def kept(database: Database) -> list[Any]:
 
 
 def forget(connection: sa.Connection, after: int, **state: Any) -> None:
-    """Leave of the changes behind a number what version 0.1.0 wrote."""
+    """Reduce the changes after a seq to what version 0.1.0 wrote."""
     unknown = {"cursor": None, "document_hash": None, "breaking": None}
     connection.execute(sa.update(template_changes).where(template_changes.c.seq > after).values(unknown))
     connection.execute(sa.delete(price_changes).where(price_changes.c.seq > after))

@@ -1,4 +1,4 @@
-"""Backup and restore: of one moment, checked, complete or without effect, and over no database of another program or process."""
+"""Backup and restore: consistent, verified, complete or without effect, and never over another or an open database."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from sync.store.engine import open_engine
 from sync.store.tables import VIEWS, metadata
 from tests.builders import Database
 from tests.command_line import template_sync
-from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, end_of, kill_myself, sync, take_lease
+from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, exit_code_of, kill_this_process, sync, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 OLD, NEW = {"1", "2", "3", "4", "5"}, {"1", "2", "3", "4", "6"}
 FEW = 20
-"""Pages at a time: so few that these small databases take several steps."""
+"""Pages per step: few, so that these small databases take several steps."""
 
 
 def opened(file: Path) -> Database:
@@ -41,7 +41,7 @@ def opened(file: Path) -> Database:
 
 
 def present(file: Path) -> set[str]:
-    """Open a database as the next run would, and give what it holds; nothing in it may be wrong."""
+    """Open a database as the next run does; check its invariants and return its present templates."""
     database = opened(file)
     assert anomalies(database) == []
     found = database.present
@@ -57,23 +57,23 @@ def act(doing: str, file: Path | str, backup: Path | str, **options: Any) -> Non
         engine.dispose()
 
 
-def act_and_die(doing: str, file: str, backup: str, number: int) -> None:
+def act_and_be_killed(doing: str, file: str, backup: str, number: int) -> None:
     steps = itertools.count(1)
-    act(doing, file, backup, step=lambda _name: kill_myself() if next(steps) == number else None, pages=FEW)
+    act(doing, file, backup, step=lambda _name: kill_this_process() if next(steps) == number else None, pages=FEW)
 
 
-def write_and_die(file: str, mode: str = "WAL", begin: str = "BEGIN IMMEDIATE") -> None:
-    """Leave half of a transaction in `-wal` or `-journal`; without `begin`, a committed one that is not in the file itself."""
+def write_and_be_killed(file: str, mode: str = "WAL", begin: str = "BEGIN IMMEDIATE") -> None:
+    """Leave an incomplete transaction in `-wal` or `-journal`; without `begin`, a committed one that is only in the log."""
     connection = sqlite3.connect(file, isolation_level=None)
     connection.execute(f"PRAGMA journal_mode={mode}")
     connection.execute("PRAGMA cache_size=1")
     connection.execute(begin)
     connection.execute("UPDATE templates SET title = title || hex(randomblob(5000))")
-    kill_myself()
+    kill_this_process()
 
 
-def read_and_die(file: str) -> None:
-    """Leave a reader in the middle of its transaction, with the write-ahead log that it reads."""
+def read_and_be_killed(file: str) -> None:
+    """Leave a reader with an open transaction, and the write-ahead log that it reads."""
     with closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("PRAGMA journal_mode=WAL")
         reader = sqlite3.connect(file, isolation_level=None)
@@ -81,7 +81,7 @@ def read_and_die(file: str) -> None:
         reader.execute("SELECT count(*) FROM templates").fetchone()
         writer.execute("UPDATE templates SET title = title")
         reader.execute("SELECT count(*) FROM templates").fetchone()
-        kill_myself()
+        kill_this_process()
 
 
 def side_files(file: Path) -> list[str]:
@@ -90,7 +90,7 @@ def side_files(file: Path) -> list[str]:
 
 @pytest.fixture
 def backed_up(sqlite: Database, tmp_path: Path) -> tuple[Path, Path]:
-    """A database that holds AFTER, and its backup from before, which holds BEFORE."""
+    """A database that contains AFTER, and an earlier backup that contains BEFORE."""
     sync(BEFORE, sqlite.engine)
     back_up(sqlite.engine, tmp_path / "backup.db")
     sync(AFTER, sqlite.engine)
@@ -136,7 +136,7 @@ def test_a_backup_holds_one_moment(sqlite: Database, tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_a_backup_after_a_killed_writer_holds_what_was_committed(backed_up: tuple[Path, Path], mode: str) -> None:
     file, backup = backed_up
-    assert end_of(write_and_die, str(file), mode) == -signal.SIGKILL
+    assert exit_code_of(write_and_be_killed, str(file), mode) == -signal.SIGKILL
     assert side_files(file) == {"WAL": ["-wal", "-shm"], "DELETE": ["-journal"]}[mode]
     act("backup", file, backup)
     assert (present(backup), present(file)) == (NEW, NEW)
@@ -171,7 +171,7 @@ def test_a_copy_is_never_readable_by_more_users_than_the_database(backed_up: tup
 def test_a_backup_killed_at_any_step_leaves_the_last_backup_and_the_database(backed_up: tuple[Path, Path], every: int) -> None:
     file, backup = backed_up
     number = 1
-    while (code := end_of(act_and_die, "backup", str(file), str(backup), number)) != 0:
+    while (code := exit_code_of(act_and_be_killed, "backup", str(file), str(backup), number)) != 0:
         assert code == -signal.SIGKILL
         assert present(backup) in (OLD, NEW)
         number += every
@@ -257,7 +257,7 @@ def test_the_printed_commands_back_up_and_restore_a_server(empty_database: Datab
     paste(native_command(engine, file, restore=False))
     assert sync(AFTER, engine).run.removed == 1
     assert empty_database.catalog_dump() != before
-    engine.dispose()  # as the documentation says: an open transaction would block DROP TABLE
+    engine.dispose()  # as documented: an open transaction would block DROP TABLE
     paste(native_command(engine, file, restore=True))
 
     assert empty_database.catalog_dump() == before
@@ -275,7 +275,7 @@ def killed_restores(file: Path, backup: Path, prepare: Callable[[], None], every
         for side in ("", *SIDE_FILES):
             Path(f"{file}{side}").unlink(missing_ok=True)
         prepare()
-        code = end_of(act_and_die, "restore", str(file), str(backup), number)
+        code = exit_code_of(act_and_be_killed, "restore", str(file), str(backup), number)
         if code == 0:
             return
         assert code == -signal.SIGKILL
@@ -284,11 +284,11 @@ def killed_restores(file: Path, backup: Path, prepare: Callable[[], None], every
 
 def test_a_restore_brings_back_the_backed_up_database(backed_up: tuple[Path, Path]) -> None:
     file, backup = backed_up
-    neighbour = Path(f"{file}-wal.kept")
-    neighbour.write_text("of another program")
+    other_file = Path(f"{file}-wal.kept")
+    other_file.write_text("of another program")
     before = backup.read_bytes()
     act("restore", file, backup)
-    assert (side_files(file), neighbour.read_text()) == ([], "of another program")
+    assert (side_files(file), other_file.read_text()) == ([], "of another program")
     assert (backup.read_bytes(), side_files(backup)) == (before, [])
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -298,7 +298,7 @@ def test_a_restore_brings_back_the_backed_up_database(backed_up: tuple[Path, Pat
     database.engine.dispose()
 
 
-LEFT_BY = {"nothing": None, "a killed writer": write_and_die, "a killed reader": read_and_die}
+LEFT_BY = {"nothing": None, "a killed writer": write_and_be_killed, "a killed reader": read_and_be_killed}
 
 
 @pytest.mark.parametrize("left_by", ["nothing", *(pytest.param(each, marks=pytest.mark.ci_slice) for each in [*LEFT_BY][1:])])
@@ -311,7 +311,7 @@ def test_a_restore_killed_at_any_step_leaves_the_old_or_the_new_database(
     def prepare() -> None:
         shutil.copy(tmp_path / "kept.db", file)
         if leave := LEFT_BY[left_by]:
-            assert end_of(leave, str(file)) == -signal.SIGKILL
+            assert exit_code_of(leave, str(file)) == -signal.SIGKILL
             assert side_files(file) == ["-wal", "-shm"]
 
     every = 4 if left_by == "nothing" else 1
@@ -326,8 +326,8 @@ REMAINS = ["nothing", "side files of a deleted database", "a file that is not a 
 @pytest.mark.parametrize("remains", [REMAINS[0], *(pytest.param(each, marks=pytest.mark.ci_slice) for each in REMAINS[1:])])
 def test_without_a_database_the_backup_becomes_the_file(backed_up: tuple[Path, Path], remains: str) -> None:
     file, backup = backed_up
-    # A valid log: SQLite would apply it to any file before it, and the backup would then be neither the one nor the other.
-    assert end_of(write_and_die, str(file), "WAL", "") == -signal.SIGKILL
+    # A valid log: SQLite would apply it to the restored file, which would then be neither of the two databases.
+    assert exit_code_of(write_and_be_killed, str(file), "WAL", "") == -signal.SIGKILL
     left = {side: Path(f"{file}{side}").read_bytes() for side in ("-wal", "-shm")}
 
     def prepare() -> None:
@@ -393,9 +393,9 @@ def test_a_file_that_is_not_a_backup_is_refused_and_nothing_is_changed(backed_up
     # The index of one column, declared as one of another.
     wrong_index = "UPDATE sqlite_master SET sql = replace(sql, '(tag_id)', '(template_id)') WHERE name LIKE 'ix%tags_tag_id'"
     for start, change, error in (
-        (whole, "DELETE FROM templates WHERE template_id = '1'", "The backup is damaged"),  # without foreign keys
+        (whole, "DELETE FROM templates WHERE template_id = '1'", "The backup is damaged"),  # foreign keys are off
         (whole, f"PRAGMA writable_schema=1; {wrong_index}", "The backup is damaged"),
-        (b"", "CREATE TABLE theirs (a)", "not a database of this program"),
+        (b"", "CREATE TABLE other (a)", "not a database of this program"),
         (whole, "UPDATE sync_alembic_version SET version_num = '9999'", r"\(9999\) is newer"),
     ):
         bad.write_bytes(start)
@@ -416,7 +416,7 @@ def execute(file: Path, statements: str) -> None:
 
 def test_the_next_restore_removes_the_files_of_a_killed_one_and_not_of_an_active_one(backed_up: tuple[Path, Path]) -> None:
     file, backup = backed_up
-    assert end_of(act_and_die, "restore", str(file), str(backup), 2) == -signal.SIGKILL
+    assert exit_code_of(act_and_be_killed, "restore", str(file), str(backup), 2) == -signal.SIGKILL
     (left,) = file.parent.glob(".templates.db.*.tmp")
     seen: list[bool] = []
     act("restore", file, backup, step=lambda _name: seen.append(left.exists()))
@@ -469,7 +469,7 @@ def test_a_damaged_database_is_not_backed_up_but_can_be_restored(backed_up: tupl
 def test_a_database_of_another_program_is_not_overwritten(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
     _file, backup = backed_up
     theirs = tmp_path / "theirs.db"
-    execute(theirs, "CREATE TABLE theirs (a)")
+    execute(theirs, "CREATE TABLE other (a)")
     before = theirs.read_bytes()
     with pytest.raises(SchemaError, match="the database of another program"):
         act("restore", theirs, backup)
@@ -485,7 +485,7 @@ def test_a_backup_with_another_page_size_can_be_restored(backed_up: tuple[Path, 
 
 def test_a_restore_does_not_change_a_backup_that_a_killed_process_left(backed_up: tuple[Path, Path]) -> None:
     file, backup = backed_up
-    assert end_of(write_and_die, str(backup)) == -signal.SIGKILL
+    assert exit_code_of(write_and_be_killed, str(backup)) == -signal.SIGKILL
     before = [backup.read_bytes(), Path(f"{backup}-wal").read_bytes()]
     act("restore", file, backup)
     assert [backup.read_bytes(), Path(f"{backup}-wal").read_bytes()] == before
@@ -513,8 +513,8 @@ def test_a_restore_checks_the_written_database(backed_up: tuple[Path, Path]) -> 
         act("restore", file, backup, step=damage)
 
 
-def act_in_little_space(doing: str, file: str, backup: str, full_at: str) -> None:
-    """Stand for a disk that fills up at a step: from then on no file may grow past a few pages."""
+def act_on_a_full_disk(doing: str, file: str, backup: str, full_at: str) -> None:
+    """Simulate a disk that is full from a step on: limit the size of files to a few pages."""
 
     def fill(name: str) -> None:
         if name == full_at:
@@ -527,6 +527,6 @@ def act_in_little_space(doing: str, file: str, backup: str, full_at: str) -> Non
 @pytest.mark.parametrize(("doing", "full_at"), [("backup", "copying"), ("restore", "copying"), ("restore", "alone")])
 def test_on_a_full_disk_nothing_is_changed(backed_up: tuple[Path, Path], doing: str, full_at: str) -> None:
     file, backup = backed_up
-    assert end_of(act_in_little_space, doing, str(file), str(backup), full_at) == 0
+    assert exit_code_of(act_on_a_full_disk, doing, str(file), str(backup), full_at) == 0
     assert (present(file), present(backup)) == (NEW, OLD)
     assert not [*file.parent.glob(".*.tmp*"), *backup.parent.glob(".*.tmp*")]

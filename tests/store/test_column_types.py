@@ -1,4 +1,4 @@
-"""Stored JSON is read, and written, as Python's own reader and writer do, only faster."""
+"""Stored JSON: msgspec reads and writes the same values as the json module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(JSON)
-def test_both_readers_read_what_either_writer_wrote(value: Any) -> None:
+def test_both_decoders_read_the_output_of_both_encoders(value: Any) -> None:
     for written in (json.dumps(value), json_text(value)):
         assert repr(read_json(written)) == repr(json.loads(written)) == repr(value)
 
@@ -31,12 +31,12 @@ def test_both_readers_read_what_either_writer_wrote(value: Any) -> None:
         "9223372036854775808", "18446744073709551616", '{"a": 1, "a": 2}', " [ 1 , 2 ] ", '"\x7f"', "NaN", "-Infinity",
     ],
 )  # fmt: skip
-def test_what_readers_differ_on_is_read_as_python_does(written: str) -> None:
+def test_json_that_decoders_treat_differently_is_read_as_by_the_json_module(written: str) -> None:
     assert repr(read_json(written)) == repr(json.loads(written))
     assert repr(read_json(written.encode("utf-8", "surrogatepass"))) == repr(json.loads(written))
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[1,]", "nul", "'a'", '{"a": 1} x'])
-def test_what_is_no_json_is_an_error_and_no_value(broken: str) -> None:
+def test_invalid_json_raises_an_error(broken: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         read_json(broken)

@@ -43,7 +43,7 @@ _AT_COMMIT = "CREATE CONSTRAINT TRIGGER losing AFTER {what} DEFERRABLE INITIALLY
 
 @contextmanager
 def losing(database: Database, what: str, times: int, *, at_commit: bool = False) -> Iterator[None]:
-    """Let the first transactions that do `what` conflict."""
+    """Make the first transactions with this statement conflict."""
     first, *rest = _TRIGGERS[database.kind]
     for statement in [first, _AT_COMMIT] if at_commit else [first, *rest]:
         database.execute(statement.replace("{what}", what).replace("{times}", str(times)))
@@ -121,7 +121,7 @@ def test_prune_planned_runs_and_a_broken_lease_are_retried(server: Database) -> 
 
 
 def test_a_serialization_failure_is_retried_with_new_reads(postgresql: Database) -> None:
-    """Two that read what the other one writes, at SERIALIZABLE: the second to commit is refused."""
+    """Two transactions at SERIALIZABLE that read what the other one writes: the second COMMIT is refused."""
     engine = postgresql.engine.execution_options(isolation_level="SERIALIZABLE")
     sync(BEFORE, postgresql.engine)
     tries: list[int] = []
@@ -151,7 +151,7 @@ def test_the_waits_between_retries_are_random_grow_and_end() -> None:
         Retry(slept.append, lambda: 0.5)(lose)
     assert slept == pytest.approx([0.025, 0.05, 0.075, 0.1])
     clock = iter([0.0, 31.0, 62.0])
-    with pytest.raises(DatabaseConflict):  # each try waited half a minute for a lock
+    with pytest.raises(DatabaseConflict):  # each attempt waited half a minute for a lock
         Retry(slept.append, lambda: 0.5, lambda: next(clock))(lose)
     assert len(slept) == 5
 
@@ -165,7 +165,7 @@ class _FromPsycopg(Exception):
 
 
 class OperationalError(_FromPsycopg):
-    """As psycopg's."""
+    """As in psycopg."""
 
     __module__ = "psycopg"
 

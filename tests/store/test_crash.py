@@ -31,11 +31,11 @@ from tests.faults import (
     anomalies,
     applied_once,
     at_boundary,
-    end_of,
-    hear_statements,
-    meaning,
+    contents,
+    exit_code_of,
+    on_each_statement,
     sync,
-    sync_and_die,
+    sync_and_be_killed,
 )
 from tests.proxy import Proxy
 
@@ -43,23 +43,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LARGE = [*AFTER, *(record(str(number), Title=f"{number} " * 300, Title_en=f"{number} " * 300) for number in range(100, 140))]
-"""Needs room on a disk."""
+"""Needs space on a disk."""
 
 
 class Trial:
-    """A database before and after a run, to try the run again and again under a fault."""
+    """A database before and after a run, to repeat the run with faults."""
 
     def __init__(self, engine: sa.Engine, target: list[dict[str, Any]]) -> None:
         self.engine = engine
         self.target = target
         sync(BEFORE, engine)
         self._start = Snapshot(engine)
-        self.before = meaning(engine)
+        self.before = contents(engine)
         sync(target, engine)
-        self.after = meaning(engine)
+        self.after = contents(engine)
         self.outcomes: Counter[str] = Counter()
         self.again()
-        assert meaning(engine) == self.before
+        assert contents(engine) == self.before
 
     def again(self) -> None:
         """Return to the state before the run; SQLite then opens the file as after a power failure."""
@@ -68,13 +68,13 @@ class Trial:
 
     def check(self, fault: object) -> str:
         """Return the state that the fault left, "before" or "after"; the next run must complete it without a repair."""
-        found = meaning(self.engine)
+        found = contents(self.engine)
         which = "before" if found == self.before else "after" if found == self.after else "else"
         assert which != "else", f"{fault}: neither before nor after"
         assert anomalies(self.engine) == []
         outcome = sync(self.target, self.engine)
         assert outcome.error is None, f"{fault}: {outcome.error}"
-        assert meaning(self.engine) == self.after
+        assert contents(self.engine) == self.after
         with self.engine.connect() as connection:
             left = connection.scalar(sa.text("SELECT count(*) FROM sync_runs WHERE status = 'running' OR finished_at IS NULL"))
         assert left == 0, f"{fault}: an attempt was never closed"
@@ -86,7 +86,7 @@ SOME_AND_ALL = pytest.mark.parametrize("step", [
     pytest.param(42, id="a few"), pytest.param(7, id="some", marks=pytest.mark.ci_slice),
     pytest.param(1, id="all", marks=pytest.mark.long),
 ])  # fmt: skip
-"""A few faults in the quick tests, more in CI's slice of the long ones, every one in these."""
+"""A few faults in the quick tests, more in the slice of CI, all in the long tests."""
 
 
 # Killed -----------------------------------------------------------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_a_run_killed_at_every_boundary_is_complete_or_absent(database: Database
     before_it_lands = max(place for place, name in enumerate(passed, 1) if name == "COMMIT")
     for number in sorted({*range(last, 0, -step), before_it_lands, last + 1}):
         trial.again()
-        code = end_of(sync_and_die, database.url, number, AFTER)
+        code = exit_code_of(sync_and_be_killed, database.url, number, AFTER)
         assert code == (-signal.SIGKILL if number <= last else 0)
         if code:
             trial.check(f"killed at boundary {number}")
@@ -144,7 +144,7 @@ def error_of_sync(engine: sa.Engine) -> SyncError | None:
 
 
 def sync_with_small_files(url: str, most: int) -> None:
-    """In a process of its own: run once, with a limit of the size of files."""
+    """Run once with a limit of the size of files. The target of a process."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     error = error_of_sync(open_engine(url))
     raise SystemExit(error.exit_code if error else 0)
@@ -155,7 +155,7 @@ def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: 
     trial = Trial(sqlite.engine, LARGE)
     for most in itertools.count(8192, (40 * 1024 + 512) * step):
         trial.again()
-        code = end_of(sync_with_small_files, sqlite.url, most)
+        code = exit_code_of(sync_with_small_files, sqlite.url, most)
         trial.check(f"files of at most {most} bytes")
         assert sqlite.scalar("PRAGMA integrity_check") == "ok"
         if code == 0:
@@ -194,18 +194,18 @@ def test_a_server_restarted_mid_run_leaves_before_or_after(own_server: servers.S
         try:
             ends["failed" if sync(AFTER, victim).error else "succeeded"] += 1
         except DatabaseError:
-            ends["failed"] += 1  # before it had the lease: there is no row to tell it in
+            ends["failed"] += 1  # before the run had the lease there is no row
         victim.dispose()
-        age_lease(engine)  # a run that failed so early may have got the lease; its term would pass
+        age_lease(engine)  # such a run may have the lease; this expires it
         trial.check(f"server killed at boundary {number}")
     engine.dispose()
-    assert ends["succeeded"] > 3, "an apply that broke off is tried again, as a whole"
+    assert ends["succeeded"] > 3, "an interrupted apply is retried as a whole"
     kind = own_server.url.partition(":")[0]
     tell(f"{kind}: server killed at {sum(ends.values())} boundaries: runs {dict(ends)}; {dict(trial.outcomes)}, else 0")
 
 
 def boundaries_of_a_run(url: str) -> list[str]:
-    """Give the boundaries that a run passes."""
+    """Return the boundaries of a run."""
     engine = open_engine(url)
     passed = at_boundary(engine, 0, lambda: None)
     sync(AFTER, engine)
@@ -238,7 +238,7 @@ def test_an_unreachable_server_fails_the_run_and_the_next_run_completes(own_serv
 # A connection that breaks while COMMIT is on its way --------------------------------------------------------------------
 
 
-class Line:
+class ProxiedDatabase:
     """A database behind a proxy that cuts the COMMIT of the transaction that applies."""
 
     def __init__(self, direct: Database, proxy: Proxy) -> None:
@@ -247,7 +247,7 @@ class Line:
         self.engine = open_engine(direct.engine.url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False))
         self._how: str | None = None
         self._table = ""
-        hear_statements(self.engine, self._look)
+        on_each_statement(self.engine, self._look)
 
     def cut(self, how: str, after: str = "template_changes (") -> None:
         """Cut the COMMIT that follows the first such statement."""
@@ -259,82 +259,82 @@ class Line:
 
 
 @pytest.fixture
-def line(server: Database) -> Iterator[Line]:
+def proxied(server: Database) -> Iterator[ProxiedDatabase]:
     """Each server in turn, with a catalog in it, behind the proxy."""
     sync(BEFORE, server.engine)
     url = server.engine.url
     with Proxy(url.host or "", url.port or {"postgresql": 5432, "mariadb": 3306}[server.kind]) as proxy:
-        made = Line(server, proxy)
+        made = ProxiedDatabase(server, proxy)
         yield made
         made.engine.dispose()
 
 
-def _applied_once(line: Line) -> None:
-    assert line.proxy.cuts == 1
-    applied_once(line.direct)
+def _applied_once(proxied: ProxiedDatabase) -> None:
+    assert proxied.proxy.cuts == 1
+    applied_once(proxied.direct)
 
 
-@pytest.mark.parametrize("how", ["answer", "question"])
-def test_a_run_is_applied_once_if_its_commit_is_cut(line: Line, how: str) -> None:
-    line.cut(how)
-    outcome = sync(AFTER, line.engine)
+@pytest.mark.parametrize("how", ["response", "request"])
+def test_a_run_is_applied_once_if_its_commit_is_cut(proxied: ProxiedDatabase, how: str) -> None:
+    proxied.cut(how)
+    outcome = sync(AFTER, proxied.engine)
     assert (outcome.error, outcome.run.status) == (None, Status.SUCCEEDED)
-    _applied_once(line)
+    _applied_once(proxied)
 
 
 @pytest.mark.parametrize(
     "away", [pytest.param(3, id="back soon"), pytest.param(25, id="back after a fail-over", marks=pytest.mark.ci_slice)]
 )
-def test_a_lost_answer_is_recognised_when_the_network_returns_late(line: Line, away: int) -> None:
-    """The run has released its lease by then, which must not be taken for a loss."""
-    line.cut("answer")
+def test_a_lost_response_to_commit_is_recognised_when_the_network_returns_late(proxied: ProxiedDatabase, away: int) -> None:
+    """The run has released its lease by then, which is not a loss of the lease."""
+    proxied.cut("response")
     looks: list[bool] = []
 
     def sleep(_pause: float) -> None:
         looks.append(len(looks) < away)
-        line.proxy.closed = looks[-1]
+        proxied.proxy.closed = looks[-1]
 
-    outcome = sync(AFTER, line.engine, sleep=sleep)
+    outcome = sync(AFTER, proxied.engine, sleep=sleep)
     assert looks == [True] * away + [False]
     assert (outcome.error, outcome.run.status) == (None, Status.SUCCEEDED)
-    _applied_once(line)
+    _applied_once(proxied)
 
 
-def test_a_run_that_was_cut_and_taken_over_is_not_taken_for_applied(line: Line) -> None:
+def test_a_run_that_lost_its_connection_and_was_taken_over_does_not_count_as_applied(proxied: ProxiedDatabase) -> None:
     """Its row was closed by the run that took over."""
-    line.cut("question")
+    proxied.cut("request")
 
     def sleep(_pause: float) -> None:
-        if len(line.direct.rows("sync_runs")) == 2:
-            age_lease(line.direct.engine)
-            assert sync(BEFORE, line.direct.engine).error is None
+        if len(proxied.direct.rows("sync_runs")) == 2:
+            age_lease(proxied.direct.engine)
+            assert sync(BEFORE, proxied.direct.engine).error is None
 
-    outcome = sync(AFTER, line.engine, sleep=sleep)
+    outcome = sync(AFTER, proxied.engine, sleep=sleep)
     assert isinstance(outcome.error, LeaseLost)
-    assert line.direct.statuses == ["succeeded", "interrupted", "succeeded"]
-    assert line.direct.present == {"1", "2", "3", "4", "5"}
-    assert anomalies(line.direct) == []
+    assert proxied.direct.statuses == ["succeeded", "interrupted", "succeeded"]
+    assert proxied.direct.present == {"1", "2", "3", "4", "5"}
+    assert anomalies(proxied.direct) == []
 
 
-@pytest.mark.parametrize("how", ["answer", pytest.param("question", marks=pytest.mark.ci_slice)])
-def test_a_run_goes_on_whether_or_not_the_commit_of_its_lease_arrived(line: Line, how: str) -> None:
-    line.cut(how, after="INTO sync_runs")
-    outcome = sync(AFTER, line.engine)
-    assert (outcome.error, line.proxy.cuts) == (None, 1)
-    assert line.direct.statuses == ["succeeded", "succeeded"]
-    assert anomalies(line.direct) == []
+@pytest.mark.parametrize("how", ["response", pytest.param("request", marks=pytest.mark.ci_slice)])
+def test_a_run_continues_whether_or_not_the_commit_of_its_lease_arrived(proxied: ProxiedDatabase, how: str) -> None:
+    proxied.cut(how, after="INTO sync_runs")
+    outcome = sync(AFTER, proxied.engine)
+    assert (outcome.error, proxied.proxy.cuts) == (None, 1)
+    assert proxied.direct.statuses == ["succeeded", "succeeded"]
+    assert anomalies(proxied.direct) == []
 
 
-def test_a_failed_run_that_could_not_record_it_is_closed_by_the_next(line: Line) -> None:
+def test_a_failed_run_that_could_not_be_recorded_is_closed_by_the_next_run(proxied: ProxiedDatabase) -> None:
     def fail() -> None:
-        line.cut("question", after="UPDATE sync_runs SET")
+        proxied.cut("request", after="UPDATE sync_runs SET")
         failing.interrupt()
 
     failing = Catalog(AFTER, fail)
-    outcome = sync(failing, line.engine)
-    assert (outcome.run.status, line.proxy.cuts) == (Status.INTERRUPTED, 1)
+    outcome = sync(failing, proxied.engine)
+    assert (outcome.run.status, proxied.proxy.cuts) == (Status.INTERRUPTED, 1)
     assert outcome.unrecorded is not None
-    age_lease(line.direct.engine)
-    assert sync(AFTER, line.engine).error is None
-    assert set(line.direct.statuses) == {"succeeded", "interrupted"}
-    assert anomalies(line.direct) == []
+    age_lease(proxied.direct.engine)
+    assert sync(AFTER, proxied.engine).error is None
+    assert set(proxied.direct.statuses) == {"succeeded", "interrupted"}
+    assert anomalies(proxied.direct) == []

@@ -19,7 +19,7 @@ from sync.store.doctor import server_state
 from sync.store.engine import open_engine, reading
 from sync.store.schema import require_current_schema
 from tests.builders import records
-from tests.faults import AFTER, BEFORE, age_lease, anomalies, hear_statements, sync
+from tests.faults import AFTER, BEFORE, age_lease, anomalies, on_each_statement, sync
 from tests.faults import Catalog as Served
 from tests.proxy import Proxy
 from tests.servers import free_port
@@ -45,14 +45,14 @@ def test_a_url_names_its_hosts_in_order(url: str, hosts: list[Host]) -> None:
     assert read_url(url)[1] == hosts
 
 
-def test_what_stands_around_several_hosts_stays_as_it_is() -> None:
+def test_the_other_parts_of_a_url_with_several_hosts_are_kept() -> None:
     url, _hosts = read_url("mysql://u:p%40%2C@a:1,b:2/db?charset=utf8mb4")
     assert (url.drivername, url.username, url.password, url.database) == ("mysql+pymysql", "u", "p@,", "db")
     assert (url.host, url.port, dict(url.query)) == ("a", 1, {"charset": "utf8mb4"})
 
 
 @pytest.mark.parametrize("url", ["postgresql://a,/db", "postgresql://a:x,b/db", "postgresql://a:1:2,b/db"])
-def test_several_hosts_that_are_no_hosts_are_refused_in_one_line(url: str) -> None:
+def test_an_invalid_list_of_hosts_is_refused_in_one_line(url: str) -> None:
     with pytest.raises(ConfigurationError, match="host1:5432,host2:5432") as refused:
         read_url(url)
     assert "\n" not in str(refused.value)
@@ -67,7 +67,7 @@ def test_messages_name_all_hosts() -> None:
 
 
 def _at(server: Database, *hosts: str) -> str:
-    """Write a server's URL with other hosts in it."""
+    """Return the URL of a server with other hosts."""
     url = server.engine.url
     password = f":{url.password}" if url.password else ""
     return f"{server.kind}://{url.username}{password}@{','.join(hosts)}/{url.database}"
@@ -78,7 +78,7 @@ def _own(server: Database) -> tuple[str, int]:
     return url.host or "127.0.0.1", url.port or PORTS[server.kind]
 
 
-def test_the_next_host_is_taken_where_the_first_does_not_answer(server: Database) -> None:
+def test_the_next_host_is_used_if_the_first_does_not_respond(server: Database) -> None:
     host, port = _own(server)
     engine = open_engine(_at(server, f"127.0.0.1:{free_port()}", f"{host}:{port}"))
     assert sync(BEFORE, engine).error is None
@@ -86,7 +86,7 @@ def test_the_next_host_is_taken_where_the_first_does_not_answer(server: Database
     engine.dispose()
 
 
-def test_where_no_host_answers_the_message_names_them_all(server: Database) -> None:
+def test_if_no_host_responds_the_message_names_all(server: Database) -> None:
     hosts = [f"127.0.0.1:{free_port()}" for _ in range(2)]
     engine = open_engine(_at(server, *hosts))
     with pytest.raises(DatabaseAway, match=",".join(hosts)) as refused, reading(engine):
@@ -98,7 +98,7 @@ def test_where_no_host_answers_the_message_names_them_all(server: Database) -> N
 def test_a_server_that_stops_responding_fails_the_run_and_the_next_run_succeeds(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As behind a frozen pooler: the network shows nothing, and the limits of the server do not help."""
+    """As behind a frozen pooler: the connection stays open, and the timeouts of the server have no effect."""
     monkeypatch.setattr(connecting, "IDLE_SECONDS", 1)
     monkeypatch.setattr(connecting, "ANSWER_MARGIN_SECONDS", 0)
     sync(BEFORE, server.engine)
@@ -106,9 +106,9 @@ def test_a_server_that_stops_responding_fails_the_run_and_the_next_run_succeeds(
         engine = open_engine(_at(server, f"127.0.0.1:{proxy.port}"))
 
         def freeze(statement: str) -> None:
-            proxy.mute = proxy.mute or "sync_runs" in statement
+            proxy.frozen = proxy.frozen or "sync_runs" in statement
 
-        hear_statements(engine, freeze)
+        on_each_statement(engine, freeze)
         error = sync(AFTER, engine).error
         assert isinstance(error, DatabaseAway)
         assert error.exit_code == 69
@@ -120,10 +120,10 @@ def test_a_server_that_stops_responding_fails_the_run_and_the_next_run_succeeds(
 
 @pytest.mark.ci_slice
 def test_a_host_that_accepts_and_does_not_respond_is_skipped(server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 2)  # the least that libpq takes
+    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 2)  # the minimum of libpq
     host, port = _own(server)
-    with socket.create_server(("127.0.0.1", 0)) as mute:
-        engine = open_engine(_at(server, f"127.0.0.1:{mute.getsockname()[1]}", f"{host}:{port}"))
+    with socket.create_server(("127.0.0.1", 0)) as unresponsive:
+        engine = open_engine(_at(server, f"127.0.0.1:{unresponsive.getsockname()[1]}", f"{host}:{port}"))
         assert status.overview(engine).present == 0
         engine.dispose()
 

@@ -20,7 +20,7 @@ from sync.store.engine import open_engine, reading
 from sync.store.tables import consume_items, sync_state, tags, template_changes, templates
 from tests.builders import Database, record, records
 from tests.conftest import KINDS, _on_server, drop_database, fresh, server_url
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, dumped, hear_statements, sync
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, dumped, on_each_statement, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -153,7 +153,7 @@ def test_stored_json_is_valid_and_can_be_searched_as_text(database: Database) ->
         "postgresql": "document->>'title' = '战斗游戏'",
         "mariadb": "json_valid(document) AND json_value(document, '$.title') = '战斗游戏'",
     }[database.kind]
-    assert database.scalar(f"SELECT count(*) FROM template_versions WHERE NOT ({valid})") == 0  # noqa: S608 - a test's own words
+    assert database.scalar(f"SELECT count(*) FROM template_versions WHERE NOT ({valid})") == 0  # noqa: S608 - literals of this test
     assert database.scalar("SELECT count(*) FROM template_versions") == 7
     text = "cast(document AS text)" if database.kind == "postgresql" else "document"
     assert database.scalar(f"SELECT count(*) FROM template_versions WHERE {text} LIKE '%🔥Seedance2.0模型%'") == 5  # noqa: S608
@@ -185,22 +185,22 @@ def test_a_latin1_database_on_mariadb_holds_every_text(latin1: Database) -> None
 
 
 def _history(engine: sa.Engine) -> None:
-    """Let everything happen that can happen to a catalog."""
-    strange = record("é 🔥 ", Tags=ALIKE, Tags_en=ALIKE, Unknown={"b": [1.5, 10**20], "a": None})
-    strange["ConsumeItems"] = [{"Resolution": f"r{number}", "Credit": float(credit)} for number, credit in enumerate(CREDITS)]
+    """Make runs with every kind of change of a catalog."""
+    unusual = record("é 🔥 ", Tags=ALIKE, Tags_en=ALIKE, Unknown={"b": [1.5, 10**20], "a": None})
+    unusual["ConsumeItems"] = [{"Resolution": f"r{number}", "Credit": float(credit)} for number, credit in enumerate(CREDITS)]
     bad = {"TemplateId": "2", "Title": 7}
-    for minute, served in enumerate((BEFORE, AFTER, [*AFTER, strange], [*BEFORE, bad], records(40), records(12), BEFORE, AFTER)):
+    for minute, served in enumerate((BEFORE, AFTER, [*AFTER, unusual], [*BEFORE, bad], records(40), records(12), BEFORE, AFTER)):
         sync(served, engine, clock=at(minute))
     failing = Catalog(BEFORE)
-    failing.on_ask = failing.interrupt
+    failing.on_request = failing.interrupt
     sync(failing, engine, clock=at(20))
-    sync([*AFTER, strange], engine, clock=at(21), accept_removals=True)
-    sync([*records(40), strange], engine, clock=at(22))
+    sync([*AFTER, unusual], engine, clock=at(21), accept_removals=True)
+    sync([*records(40), unusual], engine, clock=at(22))
     sync(records(5), engine, clock=at(23))
 
 
 @pytest.mark.ci_slice
-def test_the_same_history_gives_the_same_dump_on_every_engine(migrated: dict[str, str], tmp_path: Path) -> None:
+def test_equal_runs_give_equal_dumps_on_every_engine(migrated: dict[str, str], tmp_path: Path) -> None:
     found: dict[str, Any] = {}
     for kind in KINDS:
         for database in fresh(kind, migrated, tmp_path):
@@ -214,7 +214,7 @@ def test_the_same_history_gives_the_same_dump_on_every_engine(migrated: dict[str
             assert found[kind][name] == lines, f"{name} on {kind}"
     empty = {name for name, lines in found["sqlite"].items() if not lines}
     # `tests/test_faults.py` compares what is unconfirmed on each engine.
-    assert empty == {"planned_runs", "webhook_endpoints", "unconfirmed_removals"}, "a table without rows proves nothing"
+    assert empty == {"planned_runs", "webhook_endpoints", "unconfirmed_removals"}, "every table has rows to compare"
 
 
 # In bulk ---------------------------------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ def test_texts_and_json_are_inserted_and_updated_exactly(database: Database, nam
 def test_no_rows_are_no_statement(database: Database) -> None:
     statements: list[str] = []
     with database.engine.begin() as connection:
-        hear_statements(database.engine, statements.append)
+        on_each_statement(database.engine, statements.append)
         insert_rows(connection, templates, [])
         update_rows(connection, templates, [])
     assert [statement for statement in statements if "templates" in statement] == []
@@ -282,8 +282,8 @@ def test_one_of_many_rows_is_updated(database: Database) -> None:
     count = 2 * BATCH + 1
     with database.engine.begin() as connection:
         insert_rows(connection, templates, rows_of(title=["x"] * count))
-        update_rows(connection, templates, [{"template_id": "0", "title": "one row is enough"}])
-    assert stored(database, templates.c.title) == ["one row is enough", *["x"] * (count - 1)]
+        update_rows(connection, templates, [{"template_id": "0", "title": "one row"}])
+    assert stored(database, templates.c.title) == ["one row", *["x"] * (count - 1)]
 
 
 def test_equal_prices_and_times_are_stored_in_every_row(database: Database) -> None:

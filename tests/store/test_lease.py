@@ -1,4 +1,4 @@
-"""The lease, and the fencing token that makes it safe, on all three databases."""
+"""The lease and its fencing token on all three databases."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ from tests.faults import (
     Catalog,
     age_lease,
     anomalies,
-    end_of,
-    hear_statements,
-    kill_myself,
+    exit_code_of,
+    kill_this_process,
+    on_each_statement,
     process,
     real_clock,
     sync,
@@ -59,7 +59,7 @@ def _failed(lease: leases.Lease) -> Run:
 # Taking it --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_busy_lease_gives_a_skipped_row_exit_75_and_the_holders_name_host_and_age(database: Database) -> None:
+def test_a_run_that_finds_the_lease_held_is_skipped_with_exit_75_and_names_the_holder(database: Database) -> None:
     take_lease(database.engine)
     outcome = sync(BEFORE, database.engine, clock=real_clock)
     assert isinstance(outcome.error, LeaseBusy)
@@ -106,7 +106,7 @@ def test_every_acquisition_raises_the_fence(database: Database) -> None:
     assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (3, None)
 
 
-def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Database) -> None:
+def test_one_of_many_concurrent_threads_acquires_the_lease(database: Database) -> None:
     start = threading.Barrier(6)
 
     def acquire(_number: int) -> str:
@@ -126,19 +126,19 @@ def test_of_many_threads_that_want_the_lease_at_once_one_gets_it(database: Datab
 
 
 def take_lease_and(end: Callable[[], object], url: str) -> None:
-    """In a process of its own: take the lease for an hour, then do the last thing."""
+    """Acquire the lease for an hour, then call the last argument. The target of a process."""
     take_lease(open_engine(url), ttl=3600.0)
     end()
 
 
-def test_a_killed_holder_on_this_machine_does_not_keep_the_next_run_out(database: Database) -> None:
-    assert end_of(take_lease_and, kill_myself, database.url) == -signal.SIGKILL
+def test_the_lease_of_a_killed_holder_on_this_machine_is_taken_over(database: Database) -> None:
+    assert exit_code_of(take_lease_and, kill_this_process, database.url) == -signal.SIGKILL
     assert _lease_row(database)["expires"] > 0
     assert sync(BEFORE, database.engine).error is None
     assert database.statuses == ["interrupted", "succeeded"]
 
 
-def test_a_stopped_holder_is_not_dead_and_keeps_others_out(database: Database) -> None:
+def test_a_stopped_holder_keeps_the_lease(database: Database) -> None:
     with process(take_lease_and, signal.pause, database.url) as holder:
         wait_for(lambda: database.statuses == ["running"])
         os.kill(holder.pid, signal.SIGSTOP)
@@ -146,18 +146,18 @@ def test_a_stopped_holder_is_not_dead_and_keeps_others_out(database: Database) -
     assert sync(BEFORE, database.engine).error is None
 
 
-def test_marks_of_other_machines_boots_and_containers_say_nothing_about_death() -> None:
+def test_a_process_of_another_machine_boot_or_container_does_not_count_as_ended() -> None:
     mine = leases.process_mark()
     assert mine is not None
     boot, namespace, pid, started = mine.split(":")
     for unknown in (mine, None, f"other-boot:{namespace}:{pid}:{started}", f"{boot}:1:{pid}:{started}"):
         assert not leases.is_dead(unknown)
-    assert leases.is_dead(f"{boot}:{namespace}:{pid}:1"), "the number was given to another process"
-    assert leases.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "there is no such process"
+    assert leases.is_dead(f"{boot}:{namespace}:{pid}:1"), "the PID belongs to another process"
+    assert leases.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "no process has this PID"
 
 
-def test_a_process_that_is_hidden_from_this_user_is_not_taken_for_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As under systemd's ProtectProc=invisible, or a /proc mounted with hidepid: its files are not there, it is."""
+def test_a_process_that_is_hidden_from_this_user_does_not_count_as_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with ProtectProc=invisible of systemd, or hidepid: the process exists, its files in /proc do not."""
     here, seen = leases._here(), leases._state_and_start
 
     def hidden(pid: int) -> tuple[str, str]:
@@ -176,7 +176,7 @@ def test_a_holder_that_was_paused_past_its_lease_commits_nothing(database: Datab
     sync(BEFORE, database.engine)
 
     def another_takes_over() -> None:
-        slow.on_ask = None
+        slow.on_request = None
         age_lease(database.engine)
         assert sync([*BEFORE, AFTER[-1]], database.engine).run.added == 1
 
@@ -191,7 +191,7 @@ def test_a_holder_that_was_paused_past_its_lease_commits_nothing(database: Datab
     assert anomalies(database) == []
 
 
-def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it_ends(database: Database) -> None:
+def test_a_holder_that_lost_its_lease_does_not_release_that_of_the_next_holder(database: Database) -> None:
     first = take_lease(database.engine)
     age_lease(database.engine)
     second = take_lease(database.engine)
@@ -200,15 +200,15 @@ def test_a_holder_that_lost_its_lease_does_not_take_it_from_the_next_one_when_it
     assert (_lease_row(database)["fence"], _lease_row(database)["holder"]) == (second.fence, leases.process_name())
 
 
-def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applies(database: Database) -> None:
+def test_the_transaction_that_applies_checks_the_fence_first(database: Database) -> None:
     transactions = list[list[str]]()
     sa.event.listen(database.engine, "begin", lambda _: transactions.append([]))
 
     def keep(statement: str) -> None:
-        if not statement.startswith(("BEGIN", "SET LOCAL", "SELECT @@")):  # nor what a replica is known by
+        if not statement.startswith(("BEGIN", "SET LOCAL", "SELECT @@")):  # nor the checks for a replica
             transactions[-1].append(statement)
 
-    hear_statements(database.engine, keep)
+    on_each_statement(database.engine, keep)
     sync(BEFORE, database.engine)
     (applying,) = (each for each in transactions if any("template_changes (" in statement for statement in each))
     assert applying[0].startswith("UPDATE sync_lease")
@@ -218,7 +218,7 @@ def test_proving_the_fence_is_the_first_statement_of_the_transaction_that_applie
 
 
 def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Database) -> None:
-    """Both need the row of the lease and that of the run; in different orders each could wait for the other."""
+    """Both lock the row of the lease and that of the run; locks in different orders could deadlock."""
     for _ in range(10):
         first = take_lease(database.engine)
         age_lease(database.engine)
@@ -257,7 +257,7 @@ def test_the_lease_is_renewed_while_fetching_with_no_transaction_open(database: 
         seen.append(term)
 
     assert sync(Catalog(BEFORE, fetch), database.engine, ttl=0.3).error is None
-    assert seen, "the lease was renewed under way"
+    assert seen, "the lease was renewed during the run"
 
 
 def test_a_run_that_fetches_for_longer_than_its_lease_keeps_it(database: Database) -> None:
@@ -265,14 +265,14 @@ def test_a_run_that_fetches_for_longer_than_its_lease_keeps_it(database: Databas
 
     def fetch() -> None:
         first = _lease_row(database)["expires"]
-        wait_for(lambda: _lease_row(database)["expires"] > first + 0.45)  # longer than the term
+        wait_for(lambda: _lease_row(database)["expires"] > first + 0.45)  # longer than the lease
         others.append(sync(AFTER, database.engine).error)
 
     assert sync(Catalog(BEFORE, fetch), database.engine, ttl=0.45).error is None
     assert [type(error) for error in others] == [LeaseBusy]
 
 
-def test_a_heartbeat_that_finds_the_lease_taken_stops_the_fetching(database: Database) -> None:
+def test_a_run_whose_renewal_fails_stops_fetching(database: Database) -> None:
     def fetch() -> None:
         leases.break_lease(database.engine)
         wait_for(lambda: source.interrupted)
@@ -283,7 +283,7 @@ def test_a_heartbeat_that_finds_the_lease_taken_stops_the_fetching(database: Dat
     assert (database.statuses, database.present) == (["interrupted"], set())
 
 
-def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database) -> None:
+def test_a_late_renewal_does_not_restore_a_released_lease(database: Database) -> None:
     lease = take_lease(database.engine)
     with writing(database.engine) as connection:
         leases.release(connection, lease)
@@ -293,7 +293,7 @@ def test_a_released_lease_is_not_revived_by_a_late_heartbeat(database: Database)
     assert sync(BEFORE, database.engine).error is None
 
 
-def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_renewal_continues_after_a_short_outage_of_the_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     lease = take_lease(database.engine, ttl=0.3)
     failures = threading.Event()
 
@@ -318,7 +318,7 @@ def test_a_heartbeat_survives_a_database_that_is_away_for_a_moment(database: Dat
 
 def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database: Database) -> None:
     def break_it() -> None:
-        source.on_ask = None
+        source.on_request = None
         former = leases.break_lease(database.engine)
         assert (former.name, former.active) == (leases.process_name(), True)
 
@@ -341,14 +341,14 @@ def test_breaking_a_free_lease_has_no_effect(database: Database) -> None:
 
 
 @pytest.mark.ci_slice
-def test_a_server_ends_the_transaction_of_a_holder_that_sleeps_in_it(server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when a virtual machine is paused between two statements: its locks must not keep everybody out for ever."""
+def test_a_server_ends_the_transaction_of_a_suspended_holder(server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if a virtual machine were paused between two statements: its locks must not block all others for ever."""
     with monkeypatch.context() as impatient:
         impatient.setattr(connecting, "IDLE_SECONDS", 1)
         sleeper = open_engine(server.url)
         connection = sleeper.connect()
         connection.execute(sa.update(sync_lease).values(holder="sleeper"))
-    assert sync(BEFORE, server.engine).error is None, "the run waits until the server has had enough of the sleeper"
+    assert sync(BEFORE, server.engine).error is None, "the run waits until the server ends the idle transaction"
     with pytest.raises(sa.exc.DBAPIError):
         connection.execute(sa.select(sync_runs))
     connection.close()

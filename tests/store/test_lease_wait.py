@@ -1,4 +1,4 @@
-"""Waiting for the lease: a refresh for every holder, a run for a refresh; who goes first, and what is recorded."""
+"""Waiting for the lease: a refresh waits for any holder, a run for a refresh only; precedence, and the recorded rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sync.store.engine import writing
 from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
 from sync.synchronise import synchronise
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, hear_statements, real_clock, sync, take_lease
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, on_each_statement, real_clock, sync, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 class Pauses:
-    """Stands for the time of a waiting process: a pause passes at once, and something may happen in it.
+    """Replaces the pauses of a waiting process by calls.
 
     Args:
-        during: what happens in the first pause, the second, and so on.
+        during: called instead of the first pause, the second, and so on.
     """
 
     def __init__(self, *during: Callable[[], object]) -> None:
@@ -59,7 +59,7 @@ def row(database: Database) -> dict[str, Any]:
     return database.rows("sync_lease")[0]
 
 
-def give_back(database: Database, lease: leases.Lease) -> None:
+def release(database: Database, lease: leases.Lease) -> None:
     with writing(database.engine) as connection:
         leases.release(connection, lease)
 
@@ -69,7 +69,7 @@ def statuses(database: Database) -> list[tuple[str, str]]:
 
 
 def set_precedence(database: Database, seconds: float) -> None:
-    """Let a waiting run go before refreshes for so many seconds from now."""
+    """Give a waiting run precedence over refreshes for some seconds from now."""
     with database.engine.begin() as connection:
         until = leases.database_clock(connection) + seconds
         connection.execute(sa.update(sync_lease).values(run_waits_until=until))
@@ -79,9 +79,9 @@ def set_precedence(database: Database, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("holder", ["run", "refresh"])
-def test_a_refresh_waits_until_the_holder_ends_and_leaves_no_other_row(database: Database, holder: str) -> None:
+def test_a_refresh_waits_until_the_holder_ends_and_has_one_row(database: Database, holder: str) -> None:
     held = take(database, holder)
-    pauses = Pauses(lambda: None, lambda: None, lambda: give_back(database, held))
+    pauses = Pauses(lambda: None, lambda: None, lambda: release(database, held))
     lease = take(database, "refresh", pauses)
     assert (lease.fence, pauses.count) == (held.fence + 1, 3)
     assert [trigger for trigger, _ in statuses(database)] == [holder, "refresh"]
@@ -109,14 +109,14 @@ def test_a_refresh_waits_for_an_upgrade(database: Database) -> None:
 def test_a_waiting_refresh_polls_with_transactions_that_only_read(sqlite: Database, *, precedence: bool) -> None:
     held = take(sqlite, "run")
     if precedence:
-        give_back(sqlite, held)
+        release(sqlite, held)
         set_precedence(sqlite, 9.0)
-    heard: list[str] = []
-    hear_statements(sqlite.engine, heard.append)
+    statements: list[str] = []
+    on_each_statement(sqlite.engine, statements.append)
     with pytest.raises(LeaseBusy):
         take(sqlite, "refresh", Pauses(), seconds=3.0)
-    assert heard.count("BEGIN IMMEDIATE") == 2, "the first attempt and the last one"
-    assert len(heard) > 20
+    assert statements.count("BEGIN IMMEDIATE") == 2, "the first attempt and the last one"
+    assert len(statements) > 20
 
 
 def test_a_waiting_refresh_ends_when_another_process_did_its_work(database: Database) -> None:
@@ -131,8 +131,8 @@ def test_a_waiting_refresh_ends_when_another_process_did_its_work(database: Data
 
     def finish() -> None:
         nonlocal done
-        give_back(database, held)
-        take(database, "refresh")  # the lease is not free in between
+        release(database, held)
+        take(database, "refresh")  # the lease is not free between the two
         done = True
 
     pauses = Pauses(lambda: None, finish)
@@ -142,7 +142,7 @@ def test_a_waiting_refresh_ends_when_another_process_did_its_work(database: Data
     assert statuses(database) == [("refresh", "interrupted"), ("refresh", "running")]
 
 
-def test_what_was_done_between_the_last_poll_and_the_acquisition_is_noticed_under_the_lock(database: Database) -> None:
+def test_work_done_between_the_last_poll_and_the_acquisition_is_detected(database: Database) -> None:
     def check(connection: sa.Connection) -> None:
         raise ZeroDivisionError(connection.scalar(sa.select(sync_lease.c.fence)))
 
@@ -164,19 +164,19 @@ def test_a_run_does_not_wait_for_another_run(database: Database) -> None:
     assert statuses(database) == [("run", "running"), ("daemon", "skipped")]
 
 
-def test_a_run_waits_for_a_refresh_and_goes_before_one_that_came_later(database: Database) -> None:
+def test_a_run_waits_for_a_refresh_and_precedes_a_later_one(database: Database) -> None:
     held = take(database, "refresh")
     later: list[str] = []
 
     def refresh_comes() -> None:
-        give_back(database, held)
+        release(database, held)
         with pytest.raises(LeaseBusy) as busy:
             take(database, "refresh")
         later.append(str(busy.value))
 
     run = take(database, "daemon", Pauses(refresh_comes))
     assert later == ["A run waits for the lease, and goes before refreshes."]
-    give_back(database, run)
+    release(database, run)
     take(database, "refresh")
     assert [trigger for trigger, _ in statuses(database)] == ["refresh", "daemon", "refresh"]
     assert "skipped" not in {status for _, status in statuses(database)}
@@ -193,33 +193,33 @@ def test_a_run_waits_for_a_refresh_for_at_most_30_seconds(database: Database) ->
     assert str(busy.value).startswith("A refresh holds the lease: ")
 
 
-def test_of_two_runs_that_wait_one_goes_and_the_other_is_skipped(database: Database) -> None:
+def test_of_two_waiting_runs_one_acquires_the_lease_and_the_other_is_skipped(database: Database) -> None:
     held, taken = take(database, "refresh"), []
 
-    def first_goes() -> None:
-        give_back(database, held)
+    def first_ends() -> None:
+        release(database, held)
         taken.append(take(database, "run"))
 
     with pytest.raises(LeaseBusy, match="Another run holds the lease"):
-        take(database, "daemon", Pauses(first_goes))
+        take(database, "daemon", Pauses(first_ends))
     assert statuses(database) == [("refresh", "interrupted"), ("run", "running"), ("daemon", "skipped")]
 
 
-def test_a_waiting_run_renews_its_precedence_before_that_ends_and_writes_it_seldom(database: Database) -> None:
+def test_a_waiting_run_renews_its_precedence_shortly_before_it_expires(database: Database) -> None:
     held = take(database, "refresh")
     seen: list[float] = []
 
     def look() -> None:
         seen.append(row(database)["run_waits_until"])
 
-    take(database, "daemon", Pauses(look, look, lambda: set_precedence(database, 2.0), look, lambda: give_back(database, held)))
+    take(database, "daemon", Pauses(look, look, lambda: set_precedence(database, 2.0), look, lambda: release(database, held)))
     assert seen[0] == seen[1]
     assert seen[2] > seen[0] - 5.0
-    assert row(database)["run_waits_until"] is None, "a run that got the lease waits no more"
+    assert row(database)["run_waits_until"] is None, "a run with the lease does not wait"
 
 
 @pytest.mark.parametrize("seconds", [-0.5, 3600.0], ids=["it ended", "the clock was set back"])
-def test_a_run_that_died_while_waiting_does_not_keep_refreshes_out(database: Database, seconds: float) -> None:
+def test_a_run_that_was_killed_while_waiting_does_not_block_refreshes(database: Database, seconds: float) -> None:
     set_precedence(database, seconds)
     take(database, "refresh")
 
@@ -256,7 +256,7 @@ DEADLINE = DeadlineExceeded("The run exceeded SYNC_DEADLINE (30 s); nothing was 
 STOP = Interrupted("The run was stopped before anything was applied.")
 
 
-def store_that_must_not_wait(database: Database) -> Store:
+def store_without_pauses(database: Database) -> Store:
     return Store(database.engine, sleep=lambda _: pytest.fail("it must not wait any more"))
 
 
@@ -266,7 +266,7 @@ def test_a_deadline_or_a_stop_ends_the_wait_of_a_run_and_is_recorded(
 ) -> None:
     take(database, "refresh")
     api: Any = Stopped(error)
-    outcome = synchronise(store_that_must_not_wait(database), api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
+    outcome = synchronise(store_without_pauses(database), api, RunOptions(), trigger="daemon", ttl=60.0, clock=real_clock)
     assert (outcome.run.run_id, outcome.run.status) == (2, status)
     assert statuses(database)[1] == ("daemon", str(status))
 
@@ -275,7 +275,7 @@ def test_a_deadline_or_a_stop_ends_the_wait_of_a_run_and_is_recorded(
 def test_a_deadline_or_a_stop_ends_the_wait_of_a_refresh_which_leaves_no_row(database: Database, error: SyncError) -> None:
     take(database, "run")
     api: Any = Stopped(error)
-    outcome = refresh(store_that_must_not_wait(database), api, "1", ttl=60.0, clock=real_clock)
+    outcome = refresh(store_without_pauses(database), api, "1", ttl=60.0, clock=real_clock)
     assert (outcome.error, outcome.run.run_id, statuses(database)) == (error, None, [("run", "running")])
 
 
@@ -295,7 +295,7 @@ def test_the_row_of_a_refresh_names_its_template_and_that_of_a_run_does_not(data
 def test_a_run_begins_when_it_has_the_lease_not_when_it_began_to_wait(database: Database) -> None:
     held = take(database, "refresh")
     times = iter([real_clock().replace(minute=minute) for minute in (1, 2, 3, 4, 5)])
-    store = Store(database.engine, sleep=lambda _: give_back(database, held))
+    store = Store(database.engine, sleep=lambda _: release(database, held))
     api: Any = Catalog(BEFORE)
     outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=lambda: next(times))
     assert (outcome.error, outcome.run.started_at.minute) == (None, 2)

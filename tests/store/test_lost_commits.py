@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def _twice(database: Database) -> tuple[leases.Lease, leases.Lease]:
-    """Let A take the lease, lose that, and let B take it: with A's fence and A's run."""
+    """Let A acquire the lease, lose that commit, and let B acquire it with the same fence and run id."""
     before = Snapshot(database.engine)
     a = take_lease(database.engine)
     before.restore()
     b = take_lease(database.engine)
-    with database.engine.begin() as connection:  # MariaDB counts on from the rows, so it does this by itself
+    with database.engine.begin() as connection:  # MariaDB computes the next id from the rows
         connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == b.run_id).values(run_id=a.run_id))
     b = replace(b, run_id=a.run_id)
     assert (a.fence, a.run_id) == (b.fence, b.run_id)
@@ -65,7 +65,7 @@ def test_a_run_whose_row_the_database_lost_applies_nothing(database: Database) -
     before = Snapshot(database.engine)
 
     def fail_over() -> None:
-        source.on_ask = None
+        source.on_request = None
         before.restore()
 
     source = Catalog(AFTER, fail_over)

@@ -25,7 +25,19 @@ from sync.store.engine import open_engine
 from sync.store.tables import VIEWS, metadata
 from tests.builders import Database
 from tests.conftest import SERVERS
-from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, at, dumped, end_of, hear_statements, kill_myself, process, sync
+from tests.faults import (
+    AFTER,
+    BEFORE,
+    PROCESSES,
+    anomalies,
+    at,
+    dumped,
+    exit_code_of,
+    kill_this_process,
+    on_each_statement,
+    process,
+    sync,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,15 +73,15 @@ def downgrade():
 
 
 @pytest.fixture
-def made(empty_database: Database) -> Database:
-    """A database of each kind whose schema may be changed: not the one that all tests share."""
+def migratable(empty_database: Database) -> Database:
+    """A database of each kind in turn, whose schema the test may change."""
     schema.upgrade(empty_database.engine)
     return empty_database
 
 
 @pytest.fixture
 def trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let there be a second revision."""
+    """Add a revision."""
     scripts = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", scripts, ignore=shutil.ignore_patterns("__pycache__"))
     (scripts / "versions" / "trial.py").write_text(TRIAL.replace("HEAD", schema.HEAD))
@@ -86,7 +98,7 @@ def _tables(engine: sa.Engine) -> set[str]:
 # One line of revisions --------------------------------------------------------------------------------------------------
 
 
-def test_there_is_one_head_and_the_program_requires_it() -> None:
+def test_the_program_requires_the_only_head_revision() -> None:
     from alembic.script import ScriptDirectory
 
     scripts = ScriptDirectory.from_config(schema._config())
@@ -94,7 +106,7 @@ def test_there_is_one_head_and_the_program_requires_it() -> None:
     assert tuple(reversed([each.revision for each in scripts.walk_revisions()])) == schema._REVISIONS
 
 
-def test_up_down_and_up_again(empty_database: Database) -> None:
+def test_the_schema_can_be_upgraded_downgraded_and_upgraded_again(empty_database: Database) -> None:
     engine = empty_database.engine
     assert schema.is_empty(engine)
     schema.upgrade(engine)
@@ -108,18 +120,18 @@ def test_up_down_and_up_again(empty_database: Database) -> None:
     assert anomalies(engine) == []
 
 
-def test_differences_from_the_models_are_named_and_other_tables_ignored(made: Database) -> None:
+def test_differences_from_the_models_are_named_and_other_tables_ignored(migratable: Database) -> None:
     from alembic import command
 
-    made.execute("CREATE TABLE of_an_app (id integer)")
-    assert list(schema.differences(made.engine)) == []
-    with made.engine.connect() as connection:
+    migratable.execute("CREATE TABLE of_an_app (id integer)")
+    assert list(schema.differences(migratable.engine)) == []
+    with migratable.engine.connect() as connection:
         config = schema._config()
         config.attributes["connection"] = connection
         config.stdout = io.StringIO()  # the default is the stdout of the time of Alembic's import, which may be closed
         command.check(config)
-    made.execute("ALTER TABLE tags ADD COLUMN handmade integer")
-    assert "handmade" in "".join(schema.differences(made.engine))
+    migratable.execute("ALTER TABLE tags ADD COLUMN handmade integer")
+    assert "handmade" in "".join(schema.differences(migratable.engine))
 
 
 # Data -------------------------------------------------------------------------------------------------------------------
@@ -188,17 +200,17 @@ def test_on_sqlite_a_rebuilt_parent_table_keeps_its_child_rows_and_foreign_keys(
 # Killed -----------------------------------------------------------------------------------------------------------------
 
 
-def upgrade_and_die(url: str, number: int) -> None:
-    """In a process of its own: upgrade, and be killed before the n-th statement that changes something, or COMMIT."""
+def upgrade_and_be_killed(url: str, number: int) -> None:
+    """Upgrade, until this process is killed before the n-th statement that changes something, or COMMIT."""
     engine = open_engine(url)
     boundaries = itertools.count(1)
 
     def boundary(statement: str) -> None:
         changes = statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "COMMIT"))
         if changes and next(boundaries) == number:
-            kill_myself()
+            kill_this_process()
 
-    hear_statements(engine, boundary)
+    on_each_statement(engine, boundary)
     event.listen(engine, "commit", lambda _: boundary("COMMIT"))
     schema.upgrade(engine)
     engine.dispose()
@@ -207,7 +219,7 @@ def upgrade_and_die(url: str, number: int) -> None:
 def killed_upgrades(database: Database, step: int = 1) -> Iterator[int]:
     """Kill an upgrade at one of its statements after another, until one reaches its end; yield the number of the statement."""
     number = 0
-    while (code := end_of(upgrade_and_die, database.url, number + 1)) != 0:
+    while (code := exit_code_of(upgrade_and_be_killed, database.url, number + 1)) != 0:
         assert code == -signal.SIGKILL
         number += step
         yield number
@@ -225,7 +237,7 @@ def test_an_upgrade_killed_at_any_statement_can_be_repeated(empty_database: Data
     for _number in killed_upgrades(empty_database, step):
         if (state := schema.current(engine)[1]) is not schema.State.CURRENT:
             unfinished += 1
-            if empty_database.kind == "mariadb":  # the first revision may be there whole, the second not yet
+            if empty_database.kind == "mariadb":  # the first revision may be complete, the second not
                 assert state in {schema.State.EMPTY, schema.State.BEHIND}
             else:
                 assert (state, _tables(engine)) == (schema.State.EMPTY, set())
@@ -237,15 +249,17 @@ def test_an_upgrade_killed_at_any_statement_can_be_repeated(empty_database: Data
 
 
 @pytest.mark.long
-def test_an_upgrade_from_the_revision_before_killed_at_any_statement_is_run_again_and_loses_nothing(made: Database) -> None:
-    assert sync(BEFORE, made.engine, clock=at(0)).error is None
-    before = dump(made.engine)
-    schema.upgrade(made.engine, "-1")
-    assert len([*killed_upgrades(made)]) > 4
-    assert list(schema.differences(made.engine)) == []
-    assert dump(made.engine) == before
-    assert sync(AFTER, made.engine, clock=at(1)).error is None
-    assert anomalies(made.engine) == []
+def test_an_upgrade_from_the_previous_revision_killed_at_any_statement_can_be_repeated_and_loses_nothing(
+    migratable: Database,
+) -> None:
+    assert sync(BEFORE, migratable.engine, clock=at(0)).error is None
+    before = dump(migratable.engine)
+    schema.upgrade(migratable.engine, "-1")
+    assert len([*killed_upgrades(migratable)]) > 4
+    assert list(schema.differences(migratable.engine)) == []
+    assert dump(migratable.engine) == before
+    assert sync(AFTER, migratable.engine, clock=at(1)).error is None
+    assert anomalies(migratable.engine) == []
 
 
 # Several at once --------------------------------------------------------------------------------------------------------
@@ -261,14 +275,14 @@ def ends_of_four(work: Callable[..., None], *arguments: Any) -> set[int | None]:
 
 
 def upgrade_and_count(url: str, start: Any, migrated: Any) -> None:
-    """In a process of its own: upgrade when all are ready, and count the process that creates the tables."""
+    """Upgrade when all processes are ready; count the process that creates the tables. The target of a process."""
     engine = open_engine(url)
 
     def count(statement: str) -> None:
-        if statement.lstrip().startswith("CREATE TABLE") and "sync_lease" in statement:  # not SHOW CREATE TABLE, which only looks
+        if statement.lstrip().startswith("CREATE TABLE") and "sync_lease" in statement:  # not SHOW CREATE TABLE
             migrated.release()
 
-    hear_statements(engine, count)
+    on_each_statement(engine, count)
     start.wait()
     schema.upgrade(engine)
     engine.dispose()
@@ -288,7 +302,7 @@ def test_of_four_concurrent_upgrades_one_migrates_and_all_succeed(empty_database
 def test_the_lock_on_mariadb_is_held_until_the_new_version_is_committed(empty_database: Database) -> None:
     """Elsewhere the lock belongs to the transaction."""
     executed: list[str] = []
-    hear_statements(empty_database.engine, executed.append)
+    on_each_statement(empty_database.engine, executed.append)
     event.listen(empty_database.engine, "commit", lambda _: executed.append("COMMIT"))
     schema.upgrade(empty_database.engine)
     writes = [statement.split("(")[0].strip() for statement in executed if not statement.startswith(("DESCRIBE", "SHOW"))]
@@ -304,7 +318,7 @@ def test_concurrent_first_runs_create_one_sqlite_database(tmp_path: Path) -> Non
 
 
 def prepare_and_sync(url: str) -> None:
-    """In a process of its own: what `run` does first."""
+    """Prepare the schema as `run` does. The target of a process."""
     engine = open_engine(url)
     schema.prepare(engine)
     error = sync(BEFORE, engine).error
@@ -321,7 +335,7 @@ def refused_by_prepare(database: Database, sentence: str, hint: str) -> None:
     assert (refused.value.exit_code, refused.value.hint) == (69, hint)
 
 
-def test_a_server_without_tables_is_refused_and_an_empty_sqlite_file_gets_them(empty_database: Database) -> None:
+def test_a_run_refuses_a_server_without_tables_and_creates_those_of_an_empty_sqlite_file(empty_database: Database) -> None:
     if empty_database.kind == "sqlite":
         schema.prepare(empty_database.engine)
         assert schema.current(empty_database.engine)[1] is schema.State.CURRENT
@@ -338,7 +352,7 @@ def test_a_run_that_creates_the_sqlite_database_waits_for_locks_no_longer_than_o
 
 
 @pytest.mark.usefixtures("trial")
-def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(empty_database: Database) -> None:
+def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, BEFORE_TRIAL)
     sentence = f"schema is {BEFORE_TRIAL}, this version needs trial"
     refused_by_prepare(empty_database, sentence, "Run `template-sync db upgrade`.")
@@ -346,14 +360,14 @@ def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(empty_databa
     schema.prepare(empty_database.engine)
 
 
-def test_a_schema_that_is_ahead_is_refused_by_runs_and_by_upgrades(made: Database) -> None:
-    made.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own word
+def test_a_newer_schema_is_refused_by_runs_and_upgrades(migratable: Database) -> None:
+    migratable.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own word
     for refusing in (schema.prepare, schema.upgrade):
         with pytest.raises(SchemaError, match=r"schema \(9999\) is newer than this version knows") as refused:
-            refusing(made.engine)
+            refusing(migratable.engine)
         assert refused.value.exit_code == 69
         assert "Upgrade this program" in refused.value.hint
-    assert made.scalar("SELECT count(*) FROM templates") == 0
+    assert migratable.scalar("SELECT count(*) FROM templates") == 0
 
 
 # Other users and programs -----------------------------------------------------------------------------------------------
@@ -371,7 +385,7 @@ def test_an_upgrade_refuses_a_foreign_table_and_writes_nothing(empty_database: D
 
 @pytest.fixture
 def reader(empty_database: Database) -> Iterator[sa.Engine | None]:
-    """A role that may only read, made as docs/database.md says, before there is any table; None on SQLite."""
+    """A role that may only read, migratable as docs/database.md says, before there is any table; None on SQLite."""
     engine = empty_database.engine
     if empty_database.kind == "sqlite":
         yield None
@@ -391,7 +405,7 @@ def execute_all(database: Database, statements: list[str]) -> None:
 
 
 def documented_grants(kind: str, role: str, database: str) -> list[str]:
-    """Read the statements that make a reader, for a role and a database of these names."""
+    """Read the documented statements that create a reader, for a role and a database of these names."""
     text = (ROOT / "docs" / "database.md").read_text()
     title = {"postgresql": "**PostgreSQL.** Execute the last line", "mariadb": "**MariaDB.** A grant"}[kind]
     sql = text[text.index(title) :].split("```")[1].removeprefix("sql\n").replace("catalog_reader", role)
@@ -511,11 +525,11 @@ def test_an_installed_wheel_creates_a_sqlite_database(tmp_path: Path) -> None:
     target = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(target)
-    environment = {**os.environ, "PYTHONPATH": str(target), "DATABASE_URL": f"sqlite:///{tmp_path / 'made.db'}"}
+    environment = {**os.environ, "PYTHONPATH": str(target), "DATABASE_URL": f"sqlite:///{tmp_path / 'migratable.db'}"}
     where = "import sync.store.schema as s; print(s.__file__, s._migrations(), sep='\\n')"
     found = run_python("-P", "-c", where, env=environment).splitlines()
     assert found == [str(target / "sync" / "store" / "schema.py"), str(target / "sync" / "_migrations")]
     for arguments in (["db", "upgrade"], ["db", "check"]):
         run_python("-P", "-m", "sync", *arguments, env=environment)
-    with closing(sqlite3.connect(tmp_path / "made.db")) as raw:
+    with closing(sqlite3.connect(tmp_path / "migratable.db")) as raw:
         assert raw.execute(f"SELECT version_num FROM {schema.VERSION_TABLE}").fetchall() == [(schema.HEAD,)]  # noqa: S608

@@ -51,15 +51,15 @@ def recipes() -> Iterator[tuple[str, str]]:
                 yield f"{snippet.heading}, {seen[snippet.heading]}", named.sub(lambda found: VALUES[found[1]], each.sql)
 
 
-QUESTIONS = {**dict(re.findall(r"^-- (.+)\n([^;]+);$", SQL, re.MULTILINE)), **dict(recipes())}
+QUERIES = {**dict(re.findall(r"^-- (.+)\n([^;]+);$", SQL, re.MULTILINE)), **dict(recipes())}
 """The documented queries, by name."""
 
 READS_ALL = {
-    "how things stand": "it says how many templates there are, and no engine keeps a count",
+    "how things stand": "it counts the templates, and no engine stores a count",
     "A picker page, with filters and pages, 3": "it counts how many templates each tag has",
     "A copy in another database, 1": "it copies all there is",
 }
-"""The exceptions, and why."""
+"""The exceptions and their reasons."""
 
 BY_INDEX = {
     "newest first", "the next page: behind the last row of this one", "newest of a type", "newest that support a ratio",
@@ -70,7 +70,7 @@ BY_INDEX = {
 
 @pytest.fixture
 def filled(empty_database: Database) -> Database:
-    """100,000 templates, a hundredth of them removed, a tenth with a past."""
+    """100,000 templates, a hundredth of them removed, a tenth with earlier versions."""
     schema.upgrade(empty_database.engine)
     with empty_database.engine.begin() as connection:
         tags = [{"tag_id": n, "name": f"签{n}", "name_en": "Festival" if n == 7 else f"Tag {n}"} for n in range(40)]
@@ -127,15 +127,15 @@ def rows_of(number: int) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def whole_reads(database: Database, question: str) -> list[str]:
-    """Name the large tables that a question reads from one end to the other, by an index too, or sorts whole.
+def whole_reads(database: Database, query: str) -> list[str]:
+    """Return the large tables that a query reads or sorts completely, also by an index.
 
     Going along an index is no such read where `LIMIT` ends it.
     """
-    ends = "LIMIT" in question
+    ends = "LIMIT" in query
     explain = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN (FORMAT JSON) ", "mariadb": "EXPLAIN "}[database.kind]
     with database.engine.connect() as connection:
-        plan = connection.exec_driver_sql(explain + question).all()
+        plan = connection.exec_driver_sql(explain + query).all()
     if database.kind == "postgresql":
         read = [node for node in _nodes(plan[0][0][0]["Plan"]) if node.get("Relation Name") in LARGE]
         unbounded = {"Seq Scan"} if ends else {"Seq Scan", "Index Scan", "Index Only Scan"}
@@ -163,7 +163,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.long
 def test_a_documented_query_reads_a_large_table_completely_only_without_the_indexes(filled: Database) -> None:
-    reads = {name: read for name, question in QUESTIONS.items() if (read := whole_reads(filled, question))}
+    reads = {name: read for name, query in QUERIES.items() if (read := whole_reads(filled, query))}
     assert reads.keys() <= READS_ALL.keys(), reads
     if filled.kind == "sqlite":  # which has no statistics: what a run reads of all must not go by an index, row by row
         hashes = "SELECT template_id, wire_hash FROM templates WHERE removed_at IS NULL"
@@ -172,9 +172,9 @@ def test_a_documented_query_reads_a_large_table_completely_only_without_the_inde
         for index in table.indexes:
             if index.name in OF_0004:
                 index.drop(filled.engine)
-    filled.engine.dispose()  # SQLite keeps a plan that was only told with its connection
+    filled.engine.dispose()  # SQLite keeps the plan of EXPLAIN with its connection
     gather_statistics(filled)
-    assert {name for name, question in QUESTIONS.items() if whole_reads(filled, question)} >= BY_INDEX
+    assert {name for name, query in QUERIES.items() if whole_reads(filled, query)} >= BY_INDEX
 
 
 OF_0004 = {

@@ -14,7 +14,7 @@ from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.database_errors import RECONNECT, Retry
 from sync.store.tables import sync_runs, template_versions
-from tests.faults import AFTER, BEFORE, Catalog, applied_once, hear_statements, sync
+from tests.faults import AFTER, BEFORE, Catalog, applied_once, on_each_statement, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ class Broken:
 
     def __init__(self, engine: sa.Engine, begins: str, times: int, error: type[SyncError] = DatabaseAway) -> None:
         self.begins, self.times, self.error, self.seen = begins, times, error, 0
-        hear_statements(engine, self._count)
+        on_each_statement(engine, self._count)
 
     def _count(self, statement: str) -> None:
         if statement.startswith(self.begins):
@@ -41,7 +41,7 @@ class Broken:
                 raise self.error("It is gone.")
 
 
-def lose_the_answer(database: Database) -> None:
+def lose_the_response(database: Database) -> None:
     """Execute the COMMIT of the next apply, and raise an error instead of its response."""
     commit, applying = database.engine.dialect.do_commit, [False]
 
@@ -54,7 +54,7 @@ def lose_the_answer(database: Database) -> None:
     def note(statement: str) -> None:
         applying[0] = applying[0] or statement.startswith(LINE_OF_THE_FEED)
 
-    hear_statements(database.engine, note)
+    on_each_statement(database.engine, note)
     database.engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]
 
 
@@ -71,8 +71,8 @@ def test_a_broken_apply_is_checked_and_retried(filled: Database) -> None:
     applied_once(filled)
 
 
-def test_a_lost_answer_to_commit_is_found_when_the_database_is_back(filled: Database) -> None:
-    lose_the_answer(filled)
+def test_a_lost_response_to_commit_is_checked_when_the_database_is_back(filled: Database) -> None:
+    lose_the_response(filled)
     looks, slept = Broken(filled.engine, LOOK, 2), list[float]()
     outcome = sync(AFTER, filled.engine, sleep=slept.append)
     assert (outcome.error, outcome.run.status, looks.seen, slept) == (None, Status.SUCCEEDED, 3, [0.1, 1.0, 3.0])
@@ -80,7 +80,7 @@ def test_a_lost_answer_to_commit_is_found_when_the_database_is_back(filled: Data
 
 
 def test_a_check_that_came_too_early_is_repeated_when_the_lease_is_released(filled: Database) -> None:
-    lose_the_answer(filled)
+    lose_the_response(filled)
     seen = itertools.cycle([Status.RUNNING, Status.SUCCEEDED])  # at the first look it is not to be seen yet
 
     def sleep(_pause: float) -> None:
@@ -146,7 +146,7 @@ def test_a_read_during_a_run_is_retried(filled: Database) -> None:
 
 
 @pytest.mark.parametrize(("takes", "looks"), [(0.0, len(PAUSES)), (60.0, 1), (sum(PAUSES), 1), (sum(PAUSES) + 1, 0)])
-def test_retries_of_a_silent_database_end_with_the_time(takes: float, looks: int, filled: Database) -> None:
+def test_retries_with_an_unresponsive_database_end_at_the_deadline(takes: float, looks: int, filled: Database) -> None:
     read, clock = Broken(filled.engine, READ, FOR_EVER), itertools.count(0.0, takes)
     with pytest.raises(DatabaseAway):
         store_of(filled, lambda _pause: None, lambda: next(clock)).load_documents(["1"])

@@ -94,13 +94,13 @@ class Reader:
             last_seq = connection.scalar(sa.select(sync_state.c.last_seq)) or 0
             feed = connection.scalar(sa.select(sa.func.count()).select_from(template_changes))
         self.reads += 1
-        said = {int(str(each["title_en"]).removeprefix("v")) for each in catalog.values()}
-        said |= {int(tag["name"].removeprefix("v")) for each in catalog.values() for tag in each["tags"]}
-        said |= {int(price["credit"]) for each in catalog.values() for price in each["consume_items"]}
-        if len(said) > 1:
-            self.complaints.append(f"torn: {sorted(said)}")
-        if said:
-            version = max(said)
+        versions = {int(str(each["title_en"]).removeprefix("v")) for each in catalog.values()}
+        versions |= {int(tag["name"].removeprefix("v")) for each in catalog.values() for tag in each["tags"]}
+        versions |= {int(price["credit"]) for each in catalog.values() for price in each["consume_items"]}
+        if len(versions) > 1:
+            self.complaints.append(f"torn: {sorted(versions)}")
+        if versions:
+            version = max(versions)
             if catalog.keys() != {record["TemplateId"] for record in versioned(version)}:
                 self.complaints.append(f"torn: version {version} with {sorted(catalog)}")
             if version < self._newest:
@@ -244,7 +244,7 @@ def test_only_without_the_fence_a_reader_sees_the_catalog_go_back(
     reader = Reader(database.url)
 
     def sleep_past_the_lease() -> None:
-        slow.on_ask = None
+        slow.on_request = None
         age_lease(database.engine)
         assert sync(versioned(3), database.engine).error is None
         reader.read()

@@ -1,4 +1,4 @@
-"""An upgrade waits for the active run, runs wait for the upgrade, and a run that lost its lease to one commits nothing."""
+"""An upgrade waits for the active run; a run during an upgrade is skipped; a run that lost its lease to one commits nothing."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def behind(empty_database: Database) -> Iterator[Database]:
 
 
 def held_elsewhere(database: Database, expires: float) -> None:
-    """Let a host that cannot be looked at hold the lease."""
+    """Make a process on another host the holder of the lease."""
     with database.engine.begin() as connection:
         connection.execute(sa.update(sync_lease).values(holder="another host", process=None, expires=expires))
 
 
-def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind: Database) -> None:
+def test_an_upgrade_waits_for_the_active_run_and_releases_the_lease(behind: Database) -> None:
     held_elsewhere(behind, 9e9)
     reported: list[str] = []
     upgrade = threading.Thread(target=lambda: schema.upgrade(behind.engine, waiting=reported.append))
@@ -57,7 +57,7 @@ def test_an_upgrade_waits_for_the_run_under_way_and_gives_the_lease_back(behind:
     assert anomalies(behind.engine) == []
 
 
-def test_of_an_upgrade_that_waited_too_long_nothing_is_done(database: Database) -> None:
+def test_an_upgrade_whose_wait_expires_changes_nothing(database: Database) -> None:
     held_elsewhere(database, 9e9)
     with (
         pytest.raises(LeaseBusy, match="Nothing was upgraded: another host has held the lease for 0 s"),
@@ -76,7 +76,7 @@ def test_the_lease_of_an_upgrade_that_was_killed_can_be_released(empty_database:
     assert sync(BEFORE, empty_database.engine).error is None
 
 
-def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database: Database) -> None:
+def test_a_run_during_an_upgrade_is_skipped(database: Database) -> None:
     assert sync(BEFORE, database.engine, ttl=0.1).error is None
     with hold_lease_for_upgrade(database.engine, needed=lambda: True):
         outcome = sync(BEFORE, database.engine)
@@ -88,7 +88,7 @@ def test_a_run_that_meets_an_upgrade_is_skipped_however_long_that_takes(database
     assert sync(BEFORE, database.engine).error is None
 
 
-def test_a_run_that_slept_through_an_upgrade_commits_nothing(database: Database) -> None:
+def test_a_run_that_was_suspended_during_an_upgrade_commits_nothing(database: Database) -> None:
     lease = take_lease(database.engine)
     age_lease(database.engine)
     with hold_lease_for_upgrade(database.engine, needed=lambda: True):
@@ -97,13 +97,13 @@ def test_a_run_that_slept_through_an_upgrade_commits_nothing(database: Database)
         leases.check_fence(connection, lease)
 
 
-def test_an_upgrade_that_another_one_made_meanwhile_takes_no_lease(database: Database) -> None:
+def test_an_upgrade_that_another_process_completed_takes_no_lease(database: Database) -> None:
     before = database.scalar("SELECT fence FROM sync_lease")
     schema.upgrade(database.engine)
     assert database.scalar("SELECT fence FROM sync_lease") == before
 
 
-def test_a_database_without_a_lease_s_row_is_upgraded_all_the_same(behind: Database) -> None:
+def test_a_database_without_the_row_of_the_lease_is_upgraded(behind: Database) -> None:
     with behind.engine.begin() as connection:
         connection.execute(sa.text("DELETE FROM sync_lease"))
     schema.upgrade(behind.engine)

@@ -23,7 +23,7 @@ from sync.store import schema
 from sync.store.engine import open_engine, reading
 from tests.builders import Database, give_epoch
 from tests.conftest import SERVERS, new_database
-from tests.faults import anomalies, at, at_boundary, dumped, end_of, kill_myself, sync
+from tests.faults import anomalies, at, at_boundary, dumped, exit_code_of, kill_this_process, sync
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -47,7 +47,7 @@ def old(empty_database: Database) -> Database:
 
 
 def load(database: Database, data: Path = DATA) -> None:
-    """Fill an empty database with what an old version wrote, by the driver alone."""
+    """Load the dump of an old version into an empty database with the driver."""
     written = (data / f"{database.kind}.sql").read_text(encoding="utf-8")
     if database.kind == "sqlite":
         with closing(sqlite3.connect(str(database.engine.url.database))) as file:
@@ -63,7 +63,7 @@ def load(database: Database, data: Path = DATA) -> None:
 
 
 def columns(engine: sa.Engine) -> set[tuple[str, str]]:
-    """Name every column, by its table; not the version's."""
+    """Return the columns of every table except that of the version."""
     inspector = sa.inspect(engine)
     return {
         (table, column["name"])
@@ -74,7 +74,7 @@ def columns(engine: sa.Engine) -> set[tuple[str, str]]:
 
 
 def rows(engine: sa.Engine, of: set[tuple[str, str]]) -> dict[str, list[str]]:
-    """Give the rows of every table as the driver does, in the columns asked for; not the lease, which an upgrade takes."""
+    """Return the rows of every table in these columns as the driver returns them; without the lease, which an upgrade takes."""
     found: dict[str, list[str]] = {}
     with engine.connect() as connection:
         for table in sorted({table for table, _ in of} - {"sync_lease"}):
@@ -176,13 +176,13 @@ def test_the_first_run_finds_no_change_and_the_second_loads_no_document(old: Dat
     found = {**old.catalog_dump(), "templates": sorted(repr(sorted(row.items())) for row in without_hashes)}
     assert found == {**before, "held_removals": []}, "what was held is served again; nothing else was touched"
 
-    after, heard = old.dump(), list[str]()
-    event.listen(old.engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: heard.append(statement))
+    after, statements = old.dump(), list[str]()
+    event.listen(old.engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: statements.append(statement))
     second = sync(SERVED, old.engine, clock=at(1))
     assert second.plan is not None
     assert second.error is None
     assert [each.offset for each in second.plan.snapshot.good.values()] == [None] * 6, "all are unchanged by their bytes"
-    assert [statement for statement in heard if "template_versions" in statement] == [], "no document is loaded"
+    assert [statement for statement in statements if "template_versions" in statement] == [], "no document is loaded"
     same = {name: found for name, found in old.dump().items() if name not in {"sync_runs", "sync_lease"}}
     assert same == {name: after[name] for name in same}
     assert len(old.rows("sync_runs")) == len(runs) + 2
@@ -199,7 +199,7 @@ def test_the_first_run_after_the_upgrade_publishes_a_change(old: Database) -> No
 
 
 def test_a_daemon_of_0_1_0_cannot_write_after_the_upgrade(old: Database) -> None:
-    """It checks the schema only when it starts, and would write new rows beside an old hash of bytes."""
+    """It checks the schema only at its start, and would write new rows with an old hash of bytes."""
     schema.upgrade(old.engine)
     for statement in ("UPDATE templates SET fingerprint = 'f'", "UPDATE sync_state SET wire_fields = NULL"):
         with pytest.raises(sa.exc.DBAPIError):
@@ -282,7 +282,7 @@ WAITING = {
 
 
 def until_waiting(database: Database, several: int, work: Future[Any]) -> None:
-    """Let the work come to its end, or so many connections to where they wait for a lock."""
+    """Wait until the work is done or this number of connections waits for a lock."""
     ends = time.monotonic() + 30
     while not work.done() and (database.kind == "sqlite" or select(database.engine, WAITING[database.kind])[0][0] < several):
         assert time.monotonic() < ends, "it neither ends nor waits"
@@ -334,22 +334,22 @@ def test_a_reader_of_several_tables_does_not_deadlock_with_the_upgrade(old: Data
 # Killed ---------------------------------------------------------------------------------------------------------------
 
 
-def upgrade_and_die(url: str, number: int) -> None:
-    """In a process of its own: upgrade, and be killed before the n-th statement, or COMMIT."""
+def upgrade_and_be_killed(url: str, number: int) -> None:
+    """Upgrade, until this process is killed before the n-th statement, or COMMIT. The target of a process."""
     engine = open_engine(url)
-    at_boundary(engine, number, kill_myself)
+    at_boundary(engine, number, kill_this_process)
     schema.upgrade(engine)
     engine.dispose()
 
 
 @pytest.mark.long
 def test_an_upgrade_killed_at_every_statement_can_be_repeated(old: Database) -> None:
-    """On MariaDB each ALTER stays that was done, and the next upgrade goes on from there; elsewhere nothing stays."""
+    """On MariaDB each completed ALTER stays, and the next upgrade continues after it; elsewhere all is rolled back."""
     engine, was = old.engine, columns(old.engine)
     lasting = was - DROPPED
     before = rows(engine, lasting)
     number = kept = 0
-    while (code := end_of(upgrade_and_die, old.url, number + 1)) != 0:
+    while (code := exit_code_of(upgrade_and_be_killed, old.url, number + 1)) != 0:
         assert code == -signal.SIGKILL
         number += 1
         assert rows(engine, lasting) == before

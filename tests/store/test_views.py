@@ -30,14 +30,14 @@ BARE = record("7", ConsumeItems=[], Tags=[], Tags_en=[], SupportAspectRatio=...,
 
 @pytest.fixture
 def filled(database: Database) -> Database:
-    """A database after two runs: template 3 changed in every way, 5 is removed, 6 came, 7 says as little as may be."""
+    """A database after two runs: template 3 changed in every field, 5 is removed, 6 is new, 7 has only the required fields."""
     assert sync(BEFORE, database.engine, clock=at(0)).error is None
     assert sync([*AFTER, BARE], database.engine, clock=at(1)).error is None
     return database
 
 
 def rows(database: Database, query: str) -> list[dict[str, Any]]:
-    """Give rows in one form for all engines: JSON read, decimals without zeros at their end, moments in UTC."""
+    """Return rows in one form for all engines: decoded JSON, decimals without trailing zeros, times in UTC."""
     with database.engine.connect() as connection:
         found = connection.execute(sa.text(query)).mappings().all()
     return [{name: _plain(value) for name, value in row.items()} for row in found]
@@ -84,14 +84,14 @@ def test_current_tags_have_the_order_of_the_catalog(filled: Database) -> None:
 
 
 def test_the_lowest_price_compares_with_a_text_as_a_number(filled: Database) -> None:
-    """Django binds decimals as text on SQLite, where a number without a type is below every text."""
+    """Django binds decimals as text on SQLite, where an untyped number is less than any text."""
     cheap = "SELECT template_id FROM picker WHERE lowest_credit < {} ORDER BY lowest_credit, template_id"
     for limit in ("400", "'400'"):
         assert [row["template_id"] for row in rows(filled, cheap.format(limit))] == ["1", "2", "4", "6"]
 
 
 def test_a_list_of_the_picker_can_be_counted_in_sql(filled: Database) -> None:
-    """As Datasette's facets do on SQLite, where the function that opens it stands before the view."""
+    """As the facets of Datasette do on SQLite, with json_each before the view."""
     opened = {
         "sqlite": "json_each(p.aspect_ratios) j JOIN picker p",
         "postgresql": "picker p, jsonb_array_elements_text(p.aspect_ratios) j",
@@ -124,7 +124,7 @@ def test_javascript_reads_the_iso_columns_in_another_time_zone(filled: Database)
 
 
 def in_javascript(times: list[str]) -> list[int]:
-    """Read times as JavaScript does, in New York; without Node the test is skipped by name, in CI it fails."""
+    """Parse times with JavaScript in New York; without Node the test is skipped with the reason, and fails in CI."""
     node = shutil.which("node")
     if node is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed here")

@@ -25,7 +25,7 @@ from sync.webhooks.endpoints import Endpoint
 from sync.webhooks.outbox import positions
 from sync.webhooks.sign_and_send import send
 from tests.builders import records
-from tests.faults import Snapshot, at_boundary, end_of, kill_myself, process, sync, versioned, wait_for
+from tests.faults import Snapshot, at_boundary, exit_code_of, kill_this_process, process, sync, versioned, wait_for
 from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, Request, deliver_to, response, send_once
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ SOME_AND_ALL = pytest.mark.parametrize(
 )
 
 
-def deliver_and_die(url: str, to: str, number: int) -> None:
+def deliver_and_be_killed(url: str, to: str, number: int) -> None:
     """In a process of its own: deliver once, killed at the n-th boundary of its statements; exit with 0 at the end."""
     engine = open_engine(url)
-    at_boundary(engine, number, kill_myself)
+    at_boundary(engine, number, kill_this_process)
     (result,) = deliver_to(engine, SignedEndpoint(Endpoint("shop", to, (), start="start"), (SECRET,)))
     engine.dispose()
     raise SystemExit(0 if result.result == "done" else 1)
@@ -62,7 +62,7 @@ def test_a_dispatcher_killed_at_any_statement_and_run_again_sends_all_in_order(
         before.restore()
         database.engine.dispose()
         receiver.requests.clear()
-        code = end_of(deliver_and_die, url, receiver.url, number)
+        code = exit_code_of(deliver_and_be_killed, url, receiver.url, number)
         assert code in {0, -signal.SIGKILL}
         deliver_to(database.engine, receiver.signed_endpoint(start="start"))  # the claim of a dead process on this host is void
         firsts = list(dict.fromkeys(each.about for each in receiver.requests))
@@ -75,12 +75,12 @@ def test_a_dispatcher_killed_at_any_statement_and_run_again_sends_all_in_order(
     assert killed > 20 / step
 
 
-def send_and_die(url: str, to: str) -> None:
+def send_and_be_killed(url: str, to: str) -> None:
     """In a process of its own: send one message, killed after its acceptance and before that is stored."""
 
     def send(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
         send_once(target, message, now)
-        kill_myself()
+        kill_this_process()
         raise AssertionError
 
     dispatcher = Dispatcher(open_engine(url), send, Clock(), lambda: 0.0)
@@ -91,7 +91,7 @@ def send_and_die(url: str, to: str) -> None:
 def test_a_message_accepted_before_the_kill_is_sent_again_with_the_same_id(database: Database, receiver: Receiver) -> None:
     sync(records(2), database.engine)
     url = database.engine.url.render_as_string(hide_password=False)
-    assert end_of(send_and_die, url, receiver.url) == -signal.SIGKILL
+    assert exit_code_of(send_and_be_killed, url, receiver.url) == -signal.SIGKILL
     deliver_to(database.engine, receiver.signed_endpoint(start="start"))
     assert receiver.abouts == ["1", "1", "2"]
     assert receiver.ids[0] == receiver.ids[1]

@@ -28,6 +28,6 @@ function seen({ released_at, released_at_iso, duration_ms, lowest_credit }) {
   return { kind, plain: new Date(released_at).toISOString(), iso: new Date(released_at_iso).toISOString(), ...types };
 }
 
-const [asItComes] = await rows({});
-const [toldUtc] = await rows({ timezone: "Z" });
-console.log(JSON.stringify({ as_it_comes: seen(asItComes), told_utc: seen(toldUtc) }));
+const [byDefault] = await rows({});
+const [withUtc] = await rows({ timezone: "Z" });
+console.log(JSON.stringify({ default: seen(byDefault), with_utc: seen(withUtc) }));

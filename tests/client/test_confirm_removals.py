@@ -88,7 +88,7 @@ def correct(denial: Given, **others: Given) -> LookUps:
     return answer
 
 
-CORRECT: dict[str, tuple[int, bytes]] = {
+NOT_FOUND_RESPONSES: dict[str, tuple[int, bytes]] = {
     "404": (404, body(404, message="The template does not exist")),
     "404 inside an HTTP 200": (200, body(404)),
     "an empty list": (200, body(200, {"total": 0, "templates": []})),
@@ -119,18 +119,18 @@ NO_DENIAL = "a look-up of an ID that cannot exist did not return a plain 404"
 COUNTED = "a look-up that found nothing reports {} templates"
 
 
-@pytest.mark.parametrize("denial", CORRECT.values(), ids=CORRECT)
+@pytest.mark.parametrize("denial", NOT_FOUND_RESPONSES.values(), ids=NOT_FOUND_RESPONSES)
 @pytest.mark.parametrize("workers", [1, 4])
 def test_a_plain_not_found_confirms_a_removal(denial: Given, workers: int) -> None:
-    confirmation, asked = confirm(correct(denial), ["7", "8", "9"], workers=workers)
+    confirmation, looked_up = confirm(correct(denial), ["7", "8", "9"], workers=workers)
     assert confirmation == Confirmation({"7": "lookup", "8": "lookup", "9": "lookup"})
-    assert sorted(asked) == ["7", "8", "9"]
+    assert sorted(looked_up) == ["7", "8", "9"]
 
 
 @pytest.mark.parametrize("denial", NO_EVIDENCE.values(), ids=NO_EVIDENCE)
 def test_without_a_plain_not_found_for_the_impossible_id_nothing_is_confirmed(denial: Given) -> None:
-    confirmation, asked = confirm(correct(denial))
-    assert (confirmation.evidence, confirmation.found, asked) == ({}, [], [])
+    confirmation, looked_up = confirm(correct(denial))
+    assert (confirmation.evidence, confirmation.found, looked_up) == ({}, [], [])
     assert confirmation.problem in {NO_DENIAL, COUNTED.format(1), COUNTED.format(3)}
 
 
@@ -159,30 +159,36 @@ WHY_UNCONFIRMED = {
 
 @pytest.mark.parametrize("answer", NO_EVIDENCE)
 def test_a_response_of_another_form_than_that_for_the_impossible_id_is_no_evidence(answer: str) -> None:
-    confirmation, asked = confirm(correct(CORRECT["404"], _7=NO_EVIDENCE[answer]), ["7", "9"])
+    confirmation, looked_up = confirm(correct(NOT_FOUND_RESPONSES["404"], _7=NO_EVIDENCE[answer]), ["7", "9"])
     assert confirmation == Confirmation({"9": "lookup"}, {"7": WHY_UNCONFIRMED.get(answer, DIFFERS)})
-    assert asked == ["7", "9"]
+    assert looked_up == ["7", "9"]
 
 
 MAINTENANCE_404 = 404, body(404, message="Down for maintenance")
 
 
 @pytest.mark.parametrize(
-    "answer", [*CORRECT.values(), *NO_EVIDENCE.values(), MAINTENANCE_404], ids=[*CORRECT, *NO_EVIDENCE, "a 404 about maintenance"]
+    "answer",
+    [*NOT_FOUND_RESPONSES.values(), *NO_EVIDENCE.values(), MAINTENANCE_404],
+    ids=[*NOT_FOUND_RESPONSES, *NO_EVIDENCE, "a 404 about maintenance"],
 )
 def test_if_look_ups_do_not_find_served_templates_nothing_is_confirmed(answer: Given) -> None:
-    confirmation, asked = confirm(lambda _: answer)
-    assert (confirmation.evidence, asked) == ({}, [])
+    confirmation, looked_up = confirm(lambda _: answer)
+    assert (confirmation.evidence, looked_up) == ({}, [])
     assert confirmation.problem == "a look-up did not find a template that the catalog had just served"
 
 
 def test_a_404_of_another_form_than_that_of_the_controls_is_no_evidence() -> None:
-    assert confirm(correct(CORRECT["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
-    assert confirm(correct(CORRECT["404"], _7=CORRECT["an empty list"]))[0] == Confirmation(unconfirmed={"7": DIFFERS})
+    assert confirm(correct(NOT_FOUND_RESPONSES["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
+    assert confirm(correct(NOT_FOUND_RESPONSES["404"], _7=NOT_FOUND_RESPONSES["an empty list"]))[0] == Confirmation(
+        unconfirmed={"7": DIFFERS}
+    )
 
 
 def test_one_failed_control_of_two_prevents_all_removals() -> None:
-    confirmation, _ = confirm(lambda each: found("1") if each == "1" else CORRECT["404"], random=cycle((0.0, 0.5)).__next__)
+    confirmation, _ = confirm(
+        lambda each: found("1") if each == "1" else NOT_FOUND_RESPONSES["404"], random=cycle((0.0, 0.5)).__next__
+    )
     assert (confirmation.evidence, bool(confirmation.problem)) == ({}, True)
 
 
@@ -217,7 +223,7 @@ def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
     def look_up(template_id: str) -> Given:
         if template_id == "7" or denied:
             denied.append(template_id)
-        return CORRECT["404"] if denied or template_id not in {"1", "2"} else found(template_id)
+        return NOT_FOUND_RESPONSES["404"] if denied or template_id not in {"1", "2"} else found(template_id)
 
     confirmation, _asked = confirm(look_up, served=["1", "2"])
     problem = "the look-ups no longer find templates that the catalog had just served"
@@ -227,23 +233,23 @@ def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
 
 
 def test_an_empty_catalog_has_the_impossible_id_as_its_only_control() -> None:
-    assert confirm(lambda _: CORRECT["404"], served=[])[0].evidence == {"7": "lookup"}
+    assert confirm(lambda _: NOT_FOUND_RESPONSES["404"], served=[])[0].evidence == {"7": "lookup"}
     assert confirm(lambda _: NO_EVIDENCE["a framework's own 404"], served=[])[0].evidence == {}
 
 
 @pytest.mark.parametrize("random", [lambda: 0.0, lambda: 0.999999, lambda: 1.0], ids=["lowest", "highest", "one"])
 @pytest.mark.parametrize("served", [["1"], ["1", "2", "3"], ["a-b", "c-d"]])
 def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: list[str], random: Callable[[], float]) -> None:
-    asked: list[str] = []
+    looked_up: list[str] = []
 
     def look_up(template_id: str) -> Given:
-        asked.append(template_id)
-        return found(template_id) if template_id in served else CORRECT["404"]
+        looked_up.append(template_id)
+        return found(template_id) if template_id in served else NOT_FOUND_RESPONSES["404"]
 
     assert confirm(look_up, served=served, random=random)[0].evidence == {"7": "lookup"}
-    place = asked.index("7")
-    *known, impossible = asked[:place]
-    again = asked[place + 1 :]
+    place = looked_up.index("7")
+    *known, impossible = looked_up[:place]
+    again = looked_up[place + 1 :]
     assert set(known) | set(again) <= set(served)
     assert (len(known) >= 1, len(again) >= 1) == (True, True)
     assert len(impossible) > 20
@@ -258,18 +264,18 @@ def test_controls_are_ids_that_were_served_and_one_that_cannot_exist(served: lis
 def test_two_controls_are_looked_up_and_the_impossible_id_resembles_the_served_ones(
     served: list[str], controls: list[str], impossible: str
 ) -> None:
-    asked: list[str] = []
+    looked_up: list[str] = []
 
     def look_up(template_id: str) -> Given:
-        asked.append(template_id)
-        return found(template_id) if template_id in served else CORRECT["404"]
+        looked_up.append(template_id)
+        return found(template_id) if template_id in served else NOT_FOUND_RESPONSES["404"]
 
     confirm(look_up, served=served, random=cycle((0.0, 0.999)).__next__)
-    assert asked == [*controls, impossible, "7", *controls]
+    assert looked_up == [*controls, impossible, "7", *controls]
 
 
 def test_a_rejected_record_is_not_a_control() -> None:
-    confirmation, _ = confirm(correct(CORRECT["404"]), served=["1"], unreadable=["8", None])
+    confirmation, _ = confirm(correct(NOT_FOUND_RESPONSES["404"]), served=["1"], unreadable=["8", None])
     assert confirmation == Confirmation({"7": "lookup"})
 
 
@@ -287,11 +293,11 @@ def test_a_control_that_fails_temporarily_is_no_problem_and_confirms_nothing(err
 
 @pytest.mark.parametrize("error", PASSING)
 def test_a_control_after_the_look_ups_that_fails_temporarily_is_no_problem_and_confirms_nothing(error: SyncError) -> None:
-    asked: list[str] = []
+    looked_up: list[str] = []
 
     def look_up(template_id: str) -> Given:
-        asked.append(template_id)
-        return error if "7" in asked and template_id in "123" else honest(HONEST["404"])(template_id)
+        looked_up.append(template_id)
+        return error if "7" in looked_up and template_id in "123" else correct(NOT_FOUND_RESPONSES["404"])(template_id)
 
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
     unconfirmed = {"7": Unconfirmed(f"no look-up counts: a control look-up failed: {why}", answered=True)}
@@ -303,7 +309,7 @@ def test_the_end_of_the_run_is_not_a_result_of_a_look_up(over: SyncError) -> Non
     with pytest.raises(type(over)):
         confirm(lambda _: over)
     with pytest.raises(type(over)):
-        confirm(correct(CORRECT["404"], _7=over))
+        confirm(correct(NOT_FOUND_RESPONSES["404"], _7=over))
 
 
 @pytest.mark.parametrize(
@@ -319,14 +325,14 @@ def test_the_end_of_the_run_is_not_a_result_of_a_look_up(over: SyncError) -> Non
     ],
 )
 def test_a_look_up_finds_its_template_and_no_other(records: list[Any], ids: list[str]) -> None:
-    confirmation, _ = confirm(correct(CORRECT["404"], _7=listed(records, len(records))))
+    confirmation, _ = confirm(correct(NOT_FOUND_RESPONSES["404"], _7=listed(records, len(records))))
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ids)
 
 
 @pytest.mark.parametrize("error", [*PASSING, AccessDenied("no", code="402")])
 def test_after_an_error_that_persists_no_further_id_is_looked_up(error: SyncError) -> None:
-    confirmation, asked = confirm(correct(not_found(), _8=error), ["7", "8", "9"])
-    assert (confirmation.evidence, asked) == ({"7": "lookup"}, ["7", "8"])
+    confirmation, looked_up = confirm(correct(not_found(), _8=error), ["7", "8", "9"])
+    assert (confirmation.evidence, looked_up) == ({"7": "lookup"}, ["7", "8"])
     why = "no" if error.code == "unreachable" else f"HTTP {error.code}"
     assert confirmation.unconfirmed == {
         "8": Unconfirmed(f"the look-up failed: {why}", answered=False),
@@ -335,8 +341,8 @@ def test_after_an_error_that_persists_no_further_id_is_looked_up(error: SyncErro
 
 
 def test_after_an_invalid_response_the_other_look_ups_continue() -> None:
-    confirmation, asked = confirm(correct(not_found(), _7=InvalidResponse("no", code="html")), ["7", "8"], workers=4)
-    assert (confirmation.evidence, sorted(asked)) == ({"8": "lookup"}, ["7", "8"])
+    confirmation, looked_up = confirm(correct(not_found(), _7=InvalidResponse("no", code="html")), ["7", "8"], workers=4)
+    assert (confirmation.evidence, sorted(looked_up)) == ({"8": "lookup"}, ["7", "8"])
 
 
 def test_the_cause_of_an_error_is_its_code_or_its_message() -> None:
@@ -348,15 +354,15 @@ def test_the_cause_of_an_error_is_its_code_or_its_message() -> None:
 
 
 def test_an_operator_can_accept_answered_look_ups_although_the_controls_failed() -> None:
-    confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"], ["7", "8"], accept=True)
-    assert (confirmation.evidence, confirmation.unconfirmed, asked) == ({}, {"7": DIFFERS, "8": DIFFERS}, ["7", "8"])
+    confirmation, looked_up = confirm(lambda _: NO_EVIDENCE["a web server's own 404"], ["7", "8"], accept=True)
+    assert (confirmation.evidence, confirmation.unconfirmed, looked_up) == ({}, {"7": DIFFERS, "8": DIFFERS}, ["7", "8"])
     assert confirmation.problem == "a look-up did not find a template that the catalog had just served"
 
 
 def test_after_failed_controls_nothing_is_looked_up_and_nothing_can_be_accepted() -> None:
-    confirmation, asked = confirm(lambda _: NO_EVIDENCE["a web server's own 404"])
+    confirmation, looked_up = confirm(lambda _: NO_EVIDENCE["a web server's own 404"])
     reason = "not looked up: a look-up did not find a template that the catalog had just served"
-    assert (confirmation.unconfirmed, asked) == ({"7": Unconfirmed(reason, answered=False)}, [])
+    assert (confirmation.unconfirmed, looked_up) == ({"7": Unconfirmed(reason, answered=False)}, [])
 
 
 @pytest.mark.parametrize("error", PASSING)
@@ -371,10 +377,10 @@ def test_an_operator_cannot_accept_the_removal_of_a_template_that_a_look_up_find
 
 
 def test_an_operator_can_accept_removals_of_a_verified_walk_only() -> None:
-    look_ups = correct(CORRECT["404"], _7=MAINTENANCE_404)
+    look_ups = correct(NOT_FOUND_RESPONSES["404"], _7=MAINTENANCE_404)
     confirmation, _ = confirm(look_ups, verified=False, accept=True)
     assert confirmation.unconfirmed == {"7": DIFFERS._replace(answered=False)}
-    assert confirm(lambda _: CORRECT["404"], verified=False, accept=True)[1] == []
+    assert confirm(lambda _: NOT_FOUND_RESPONSES["404"], verified=False, accept=True)[1] == []
 
 
 # Many missing templates --------------------------------------------------------------------------------------
@@ -413,14 +419,14 @@ def test_a_second_walk_comes_with_twenty_random_look_ups() -> None:
 
 
 def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
-    confirmation, asked = again(
+    confirmation, looked_up = again(
         lambda _: pytest.fail("it walked"),
         total=1,
-        look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else CORRECT["404"],
+        look_ups=lambda each: found(each) if each in {"1", "2", "3", "1100"} else NOT_FOUND_RESPONSES["404"],
     )
     assert (confirmation.evidence, [each.template_id for each in confirmation.found]) == ({}, ["1100"])
     doubt = "a look-up found one of the missing templates, so the walk is incomplete"
-    sampled = set(asked) - {"1100"}
+    sampled = set(looked_up) - {"1100"}
     assert {key for key, each in confirmation.unconfirmed.items() if each == Unconfirmed(doubt, answered=True)} == sampled
     rest = Unconfirmed(f"not looked up: {doubt}", answered=False)
     assert {key for key, each in confirmation.unconfirmed.items() if each == rest} == set(MANY) - sampled - {"1100"}
@@ -428,11 +434,13 @@ def test_a_found_template_of_the_sample_prevents_all_removals() -> None:
 
 @pytest.mark.parametrize("answer", [MAINTENANCE_404, found("8"), Unreachable("no")], ids=["another form", "another one", "none"])
 def test_one_look_up_of_the_sample_without_evidence_prevents_all_removals(answer: Given) -> None:
-    confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=correct(CORRECT["404"], _1100=answer))
+    confirmation, looked_up = again(
+        lambda _: pytest.fail("it walked"), total=1, look_ups=correct(NOT_FOUND_RESPONSES["404"], _1100=answer)
+    )
     assert (confirmation.evidence, confirmation.problem, set(confirmation.unconfirmed)) == ({}, "", set(MANY))
     reason = "not looked up: not every look-up of some missing templates confirmed that they are gone"
     assert confirmation.unconfirmed["1000"] == Unconfirmed(reason, answered=False)
-    assert len(asked) <= SAMPLE
+    assert len(looked_up) <= SAMPLE
 
 
 @pytest.mark.parametrize("breaks", [False, True], ids=["before", "after"])
@@ -440,7 +448,7 @@ def test_if_the_controls_of_the_sample_fail_nothing_is_confirmed(*, breaks: bool
     def look_up(template_id: str) -> Given:
         served = template_id in {"1", "2", "3"} and breaks and template_id not in MANY and not denied
         denied.extend([template_id] if template_id in MANY else [])
-        return found(template_id) if served else CORRECT["404"]
+        return found(template_id) if served else NOT_FOUND_RESPONSES["404"]
 
     denied: list[str] = []
     confirmation, _ = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_up)
@@ -460,17 +468,17 @@ def test_an_unverified_second_walk_is_no_evidence_but_its_records_are_found() ->
 
 
 def test_if_an_operator_accepts_and_the_sample_does_not_agree_all_are_looked_up() -> None:
-    look_ups = correct(CORRECT["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
-    confirmation, asked = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
+    look_ups = correct(NOT_FOUND_RESPONSES["404"], _1100=found("1100"), _1001=Unreachable("no"), _1002=MAINTENANCE_404)
+    confirmation, looked_up = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
     answered = {key for key, each in confirmation.unconfirmed.items() if each.answered}
-    assert (confirmation.evidence, answered) == ({}, set(asked) - {"1100", "1001"})
-    assert "1000" in answered, "nothing is asked after one that was not answered"
+    assert (confirmation.evidence, answered) == ({}, set(looked_up) - {"1100", "1001"})
+    assert "1000" in answered, "nothing is looked_up after one that was not answered"
 
 
 def test_an_operator_accepts_at_most_as_many_as_can_be_looked_up_in_time() -> None:
     missing = [str(number) for number in range(1000, 1000 + SAMPLE + MOST_ACCEPTED + 1)]
     confirmation, _ = again(
-        lambda _: pytest.fail("it walked"), total=1, missing=missing, look_ups=lambda _: CORRECT["404"], accept=True
+        lambda _: pytest.fail("it walked"), total=1, missing=missing, look_ups=lambda _: NOT_FOUND_RESPONSES["404"], accept=True
     )
     assert sum(each.answered for each in confirmation.unconfirmed.values()) == SAMPLE + MOST_ACCEPTED
     assert len(confirmation.unconfirmed) == len(missing)

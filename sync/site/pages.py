@@ -131,7 +131,8 @@ def changes(dump: CatalogDump, cards: Mapping[str, dict[str, Any]], data: str) -
         for day, on_day in groupby(first, key=lambda event: minute(event.at)[:10])
     ]
     return {
-        "days": days, "total": len(dump.events), "cut": len(dump.events) > MAX_CHANGES, "data": data,
+        "days": days, "total": len(dump.events), "data": data,
+        "older_since": dump.overview.oldest_seq - 1 if len(dump.events) > MAX_CHANGES else None,
         "plots": catalog_plots(dump), "blank": _BLANK_EVENT,
         "held": [(run_id, cards.get(template_id), escape_bidi(template_id)) for template_id, run_id in dump.held.items()],
         "pruned": dump.overview.oldest_seq > 1,

@@ -119,6 +119,23 @@ def test_a_price_with_a_pruned_start_is_marked_in_plot_and_table(site: Site) -> 
     assert "All of them were pruned." in words(site.text("templates/2.html"))
 
 
+def test_the_command_that_lists_older_changes_begins_after_the_pruned_ones(
+    site: Site, sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.after(records(3), records(4), records(5))
+    assert "template-sync changes" not in words(site.text("changes.html"))
+    monkeypatch.setattr("sync.site.pages.MAX_CHANGES", 1)
+    for since in (0, 3):
+        (site.folder / "changes.html").unlink()  # nothing else has changed
+        site.build()
+        command = re.search("template-sync (changes --since [0-9]+)", words(site.text("changes.html")))
+        assert command is not None
+        assert command[1] == f"changes --since {since}"
+        listed = template_sync(*command[1].split(), "--json", folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
+        assert [change["seq"] for change in json.loads(listed.out)] == list(range(since + 1, 6))
+        prune(site.engine, before=None, keep_runs=2)
+
+
 def test_the_history_of_a_price_is_a_plot_and_a_table(site: Site) -> None:
     page = site.after(FIRST, THEN).text("templates/104909826.html")
     assert page.count('class="line line') == 2

@@ -48,7 +48,7 @@ def whole_number(minimum: int, maximum: int = 2**31 - 1) -> Parsed[int]:
         # The pattern limits the digits, because parsing thousands of them is slow.
         number = int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else None
         if number is None or not minimum <= number <= maximum:
-            above = number is not None and number > maximum
+            above = re.fullmatch("[0-9]+", text) if number is None else number > maximum
             bounds = f"from {minimum} to {maximum}" if above else f"from {minimum} on"
             raise ValueError(f"a whole number {bounds}, not {text[:80]}.")
         return number

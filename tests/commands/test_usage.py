@@ -33,6 +33,7 @@ def lines(result: Result) -> list[str]:
     ("runs -n -1", "--limit: a whole number from 0 on, not -1.", "`template-sync runs --help`"),
     ("runs --rejected few", "--rejected: a whole number from 0 on, not few.", "`template-sync runs --help`"),
     ("sandbox --port 70000", "--port: a whole number from 0 to 65535, not 70000.", "`template-sync sandbox --help`"),
+    (f"sandbox --port 1{'0' * 19}", f"--port: a whole number from 0 to 65535, not 1{'0' * 19}.", "sandbox --help"),
     ("sandbox --fault 418", "--fault: expected KIND or KIND:COUNT, such as 429:3, where KIND is 401,", "sandbox --help"),
     ("sandbox --evolve-every soon", "--evolve-every: expected a duration above zero, such as 90s", "sandbox --help"),
     ("show", "ID is missing.", "`template-sync show --help` shows the usage."),

@@ -190,7 +190,7 @@ def fresh(kind: str, migrated: dict[str, str], folder: Path) -> Iterator[Databas
         if kind != "sqlite":
             _empty(engine)
         yield Database(kind, url, engine)
-    finally:  # after a test that loops over this and fails, an open connection would be a warning in a later test
+    finally:  # after a failed test that loops over this, an open connection would be a warning in a later test
         engine.dispose()
 
 
@@ -236,12 +236,12 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say a figure, where `pytest -s` asks for it: docs/verification.md quotes them."""
+def report(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Return a function that prints a figure with `pytest -s`; docs/verification.md has these figures."""
 
-    def say(sentence: str) -> None:
+    def print_figure(sentence: str) -> None:
         if request.config.getoption("capture") == "no":
             with capsys.disabled():
-                print(f"\n{sentence}")  # noqa: T201 - a figure that was asked for
+                print(f"\n{sentence}")  # noqa: T201 - with -s
 
-    return say
+    return print_figure

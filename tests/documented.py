@@ -1,4 +1,4 @@
-"""Examples in documents: the blocks between fences, and the sample catalog of `demo` on which they are run."""
+"""Examples in documents: fenced blocks, and the sample catalog of `demo` on which they run."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Snippet:
     """One fenced block.
 
     Attributes:
-        where: file and line of its first line, as editors and pytest write it.
-        heading: the nearest one above.
-        language: the word behind the fence.
-        code: what stands between the fences.
-        shown: what the document says comes of it: the `text` block right below; None if there is none.
+        where: file and number of its first line, as in editors and pytest.
+        heading: the nearest heading above.
+        language: the word after the fence.
+        code: the text between the fences.
+        shown: the documented output: the `text` block directly below; None without one.
     """
 
     where: str
@@ -45,14 +45,14 @@ class Snippet:
     shown: str | None = None
 
     def at(self, offset: int) -> str:
-        """Name the place of a line of it."""
+        """Return the position of a line of the block."""
         file, line = self.where.rsplit(":", 1)
         return f"{file}:{int(line) + offset}"
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of SQL, and the values that a line `-- :name = value` above it gives its parameters."""
+    """One statement of SQL, and its parameters from lines `-- :name = value` above it."""
 
     where: str
     sql: str
@@ -61,7 +61,7 @@ class Statement:
 
 @dataclass
 class Step:
-    """One command of a shell, and the lines that the document shows below it."""
+    """One shell command, and its documented output."""
 
     where: str
     command: str
@@ -73,7 +73,7 @@ _PARAMETER = re.compile(r"^-- :(\w+) = (?:'([^']*)'|([\d.]+))$", re.MULTILINE)
 
 
 def snippets(document: Path, *languages: str) -> list[Snippet]:
-    """Give the blocks in these languages, in order."""
+    """Return the blocks in these languages, in order."""
     text, heading = document.read_text(), ""
     found: list[Snippet] = []
     for match in _FENCED.finditer(text):
@@ -88,15 +88,15 @@ def snippets(document: Path, *languages: str) -> list[Snippet]:
 
 
 def statements(snippet: Snippet) -> list[Statement]:
-    """Cut a block of SQL at the semicolons that end a line."""
-    found, begun = [], 0
+    """Split a block of SQL at semicolons at the end of a line."""
+    found, start = [], 0
     for end in re.finditer(r";$", snippet.code, re.MULTILINE):
-        text = snippet.code[begun : end.start()]
+        text = snippet.code[start : end.start()]
         parameters = {name: _number(number) if number else word for name, word, number in _PARAMETER.findall(text)}
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("--")]
         found.append(Statement(snippet.at(snippet.code.count("\n", 0, end.start())), "\n".join(lines), parameters))
-        begun = end.end()
-    assert not snippet.code[begun:].strip(), f"{snippet.where}: a statement without a semicolon at its end"
+        start = end.end()
+    assert not snippet.code[start:].strip(), f"{snippet.where}: a statement without a semicolon at its end"
     return found
 
 
@@ -105,7 +105,7 @@ def _number(text: str) -> float:
 
 
 def steps(snippet: Snippet) -> list[Step]:
-    """Read what a shell shows: `$ ` begins a command, and a comment at its end is none of it."""
+    """Parse a shell session: `$ ` begins a command; a comment at its end is removed."""
     found: list[Step] = []
     for offset, line in enumerate(snippet.code.splitlines()):
         if line.startswith("$ "):
@@ -116,33 +116,33 @@ def steps(snippet: Snippet) -> list[Step]:
 
 
 WEEKS = ((make_catalog(280, 7), 1), (evolve(make_catalog(280, 7), 7)[0], 8))
-"""What is served, and on which day of June 2026, at nine. The clock stands still, so that a run ends when it began."""
+"""The served catalogs, and the day in June 2026 of each run, at 9:00. The clock does not advance during a run."""
 
 
 def fill(engine: Engine) -> None:
-    """Synchronise twice, as `demo` does, with the documents' clock."""
+    """Synchronise twice, as `demo` does, with the clock of the documents."""
     for catalog, day in WEEKS:
         assert sync(catalog, engine, clock=ticking(datetime(2026, 6, day, 9, tzinfo=UTC), step=0.0)).error is None
 
 
 def plain_engine(database: Database) -> Engine:
-    """Open the database as a stranger's app would: with the driver's own settings, each statement by itself."""
+    """Open the database as another app does: with the defaults of the driver, in autocommit mode."""
     return sa.create_engine(database.engine.url, isolation_level="AUTOCOMMIT")
 
 
 def run_sql(snippet: Snippet, engine: Engine) -> str:
-    """Execute each statement of a block; give the rows of all, a line each."""
-    said = []
+    """Execute each statement of a block; return the rows of all, one per line."""
+    output = []
     with engine.connect() as connection:
         for statement in statements(snippet):
             found = connection.execute(sa.text(statement.sql), statement.parameters)
             if found.returns_rows:
-                said += [" | ".join(map(written, row)) + "\n" for row in found]
-    return "".join(said)
+                output += [" | ".join(map(written, row)) + "\n" for row in found]
+    return "".join(output)
 
 
 def written(value: Any) -> str:
-    """Write a value alike for every engine: prices come as decimals or doubles, JSON as text or as what it says."""
+    """Format a value equally for every engine: prices are decimals or doubles, JSON is text or decoded."""
     if value is None:
         return "null"
     if isinstance(value, Decimal | float):
@@ -153,7 +153,7 @@ def written(value: Any) -> str:
 
 
 def run_python(snippet: Snippet, url: str) -> str:
-    """Execute a block against a database; give what it prints."""
-    with contextlib.redirect_stdout(io.StringIO()) as said:
+    """Execute a block against a database; return its output."""
+    with contextlib.redirect_stdout(io.StringIO()) as output:
         exec(compile(snippet.code.replace("sqlite:///templates.db", url), snippet.where, "exec"), {})  # noqa: S102 - our own document
-    return said.getvalue()
+    return output.getvalue()

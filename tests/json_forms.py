@@ -1,4 +1,4 @@
-"""Every JSON that a test sees is held against its schema, closed: a key that is not in it fails here, though not at users."""
+"""The JSON output of every command in a test is validated against a closed copy of its schema, without other keys."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ BY_OPTION = {
 BY_COMMAND = {"refresh": "run", "lease show": "lease", **{f"db {name}": f"db-{name}" for name in ("check", "current", "origin")}}
 GROUPS = {"db", "lease", "webhooks"}
 seen: set[str] = set()
-"""The schemas that something was held against, in this process."""
+"""The names of the schemas that were used in this process."""
 
 
 def closed(shape: Any) -> Any:
-    """Copy a schema so that an object has no keys but those that it names, unless it says that it may."""
+    """Copy a schema so that objects may have only the declared keys, unless it permits others."""
     if isinstance(shape, list):
         return [closed(each) for each in shape]
     if not isinstance(shape, dict):
@@ -45,14 +45,14 @@ def validator(name: str) -> Draft202012Validator:
 
 
 def check(name: str, value: Any) -> None:
-    """Hold a value against the schema of this name, closed."""
+    """Validate a value against the closed schema of this name."""
     seen.add(name)
     wrong = best_match(validator(name).iter_errors(value))
     assert wrong is None, f"{name} at {wrong.json_path}: {wrong.message[:500]}"
 
 
 def outputs_of(arguments: Sequence[str], out: str) -> Iterator[tuple[str, Any]]:
-    """Name what a call printed as JSON, if it did, and read it."""
+    """Yield the decoded JSON output of a command with the name of its schema."""
     command = " ".join(arguments[:2]) if arguments[:1] and arguments[0] in GROUPS else next(iter(arguments), "")
     if not out or not out.lstrip().startswith(("{", "[")) or "--help" in arguments:
         return

@@ -267,7 +267,7 @@ HEAVY = ("sqlalchemy", "httpcore", "apscheduler", "alembic", "structlog", "click
 
 
 def loaded(statement: str) -> list[str]:
-    """Name what of the heavy libraries a new interpreter has loaded after a statement."""
+    """Return the large libraries that a new interpreter has imported after a statement."""
     calls = f"import sys; {statement}; print(*sorted(set({HEAVY}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", calls], check=True, capture_output=True, text=True)
     return done.stdout.split()
@@ -276,15 +276,15 @@ def loaded(statement: str) -> list[str]:
 def test_importing_the_catalog_loads_only_the_database_library(sqlite: Database) -> None:
     sync(records(1), sqlite.engine)
     assert loaded("import sync; dir(sync); from sync import UnknownTemplate, Template") == []
-    asking = "c.templates(search='x'); c.changes(); c.as_of(1).diff(1, 1); c.status(); c.price_history('1'); c.close()"
-    assert loaded(f"from sync import Catalog; c = Catalog({sqlite.url!r}); {asking}") == ["sqlalchemy"]
+    calls = "c.templates(search='x'); c.changes(); c.as_of(1).diff(1, 1); c.status(); c.price_history('1'); c.close()"
+    assert loaded(f"from sync import Catalog; c = Catalog({sqlite.url!r}); {calls}") == ["sqlalchemy"]
 
 
 def test_the_public_names_exist() -> None:
     assert all(getattr(package, name).__doc__ for name in package.__all__)
     assert set(package.__all__) <= set(dir(package))
     with pytest.raises(AttributeError, match="module 'sync' has no attribute 'Catalogue'"):
-        package.Catalogue  # noqa: B018 - looking is the test
+        package.Catalogue  # noqa: B018 - the access is the test
     assert Template.__module__ == "sync.reader.values"
 
 
@@ -340,7 +340,7 @@ def test_a_consumer_is_type_checked_strictly_against_the_wheel(tmp_path: Path) -
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    (installed / "libraries.pth").write_text(str(Path(sa.__file__).parent.parent))  # without what is installed there by .pth
+    (installed / "libraries.pth").write_text(str(Path(sa.__file__).parent.parent))  # without the .pth files there
 
     def mypy(text: str) -> str:
         (tmp_path / "consumer.py").write_text(text)
@@ -351,5 +351,5 @@ def test_a_consumer_is_type_checked_strictly_against_the_wheel(tmp_path: Path) -
     assert mypy(CONSUMER).startswith("Success")
     wrong = mypy("from sync import Catalog\n\ncatalog = Catalog('sqlite:///x.db')\n" + "\n".join(WRONG))
     for line, code in enumerate(WRONG.values(), 4):
-        said = [each for each in wrong.splitlines() if each.startswith(f"consumer.py:{line}: error")]
-        assert [each for each in said if f"[{code}]" in each], wrong
+        messages = [each for each in wrong.splitlines() if each.startswith(f"consumer.py:{line}: error")]
+        assert [each for each in messages if f"[{code}]" in each], wrong

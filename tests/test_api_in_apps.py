@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture
 def changed(sqlite: Database) -> Database:
-    """Hold added, changed and removed templates, one of them with unknown fields."""
+    """Add, change and remove templates, one of them with unknown fields."""
     sync([*BEFORE, record("9", New={"deep": [1, {"er": 2.5}]})], sqlite.engine, clock=at(0))
     sync([*AFTER, record("9", New={"deep": [1, {"er": 3.5}]})], sqlite.engine, clock=at(1))
     return sqlite
@@ -42,7 +42,7 @@ def values(database: Database) -> list[tuple[Any, Any]]:
     return [(Template, catalog.template("9")), *((Change, change) for change in catalog.changes())]
 
 
-def test_encoders_take_values_as_they_are(changed: Database) -> None:
+def test_encoders_accept_the_values(changed: Database) -> None:
     for kind, value in values(changed):
         as_dict = dataclasses.asdict(value)
         assert kind is Change or as_dict["extra"] == {"New": {"deep": (1, {"er": 3.5})}}
@@ -78,7 +78,7 @@ def test_a_snapshot_belongs_to_the_tasks_that_it_is_passed_to(database: Database
 
 
 def test_a_snapshot_of_a_dependency_that_ends_in_another_thread_leaves_the_catalog_usable(sqlite: Database) -> None:
-    """FastAPI enters and leaves a generator's context in different threads of its pool."""
+    """FastAPI enters and leaves the context of a generator in different threads of its pool."""
     sync(records(2), sqlite.engine)
     catalog = Catalog(sqlite.engine)
 

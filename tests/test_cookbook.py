@@ -1,4 +1,4 @@
-"""Every recipe of docs/cookbook.md does what the cookbook shows, on every engine, on what two synchronisations wrote.
+"""Every recipe of docs/cookbook.md has the documented result on every engine, after two runs over the sample catalog.
 
 So do the roles of docs/database.md that may only read.
 """
@@ -47,7 +47,7 @@ WITHOUT_A_RESULT = {"The catalog as it was", "Joins with your own tables", "A co
 
 @pytest.fixture
 def app(database: Database) -> Iterator[Engine]:
-    """An app's own connection to the sample catalog, without this program's settings for the session."""
+    """A connection of an app to the sample catalog, without the session settings of this program."""
     fill(database.engine)
     engine = plain_engine(database)
     yield engine
@@ -57,27 +57,27 @@ def app(database: Database) -> Iterator[Engine]:
 
 
 def the_one(heading: str, beginning: str) -> sa.TextClause:
-    """Find a recipe's statement by how it begins."""
+    """Find the statement of a recipe by its beginning."""
     found = [each for snippet in RECIPES if snippet.heading == heading for each in statements(snippet)]
     (statement,) = (each for each in found if each.sql.startswith(beginning))
     return sa.text(statement.sql)
 
 
 @pytest.mark.long_on_servers
-def test_every_recipe_gives_what_the_cookbook_shows(database: Database, app: Engine) -> None:
+def test_every_recipe_has_the_documented_result(database: Database, app: Engine) -> None:
     given, shown = {}, {}
     for recipe in RECIPES:
-        said = run_sql(recipe, app) if recipe.language == "sql" else run_python(recipe, database.url)
+        output = run_sql(recipe, app) if recipe.language == "sql" else run_python(recipe, database.url)
         if recipe.shown is not None:
-            given[recipe.where], shown[recipe.where] = said, recipe.shown
+            given[recipe.where], shown[recipe.where] = output, recipe.shown
     assert given == shown
-    assert all(shown.values()), "a recipe that shows nothing shows nothing"
+    assert all(shown.values()), "every recipe has a result"
     unseen = [recipe.heading for recipe in RECIPES if recipe.shown is None]
     assert sorted(unseen) == sorted(WITHOUT_A_RESULT)
 
 
 @pytest.mark.long_on_servers
-def test_the_template_as_it_was_is_the_one_that_was_served_then(database: Database, app: Engine) -> None:
+def test_the_template_of_a_past_time_is_the_one_served_then(database: Database, app: Engine) -> None:
     (recipe,) = (each for each in RECIPES if each.shown is None and each.heading == "The catalog as it was")
     (was,) = run_sql(recipe, app).splitlines()
     (served,) = (each for each in WEEKS[0][0] if each["TemplateId"] == "540184647")
@@ -86,7 +86,7 @@ def test_the_template_as_it_was_is_the_one_that_was_served_then(database: Databa
 
 @pytest.mark.long_on_servers
 @pytest.mark.parametrize("database", ["mariadb"], indirect=True)
-def test_mariadb_compares_ids_with_other_collations_but_not_with_another_binary_one(database: Database, app: Engine) -> None:
+def test_mariadb_compares_ids_with_other_collations_except_another_binary_one(database: Database, app: Engine) -> None:
     query = sa.text("SELECT t.title_en FROM app_favourites m LEFT JOIN picker t ON t.template_id = m.template_id")
     with app.connect() as connection:
         connection.execute(sa.text("CREATE TABLE app_favourites (template_id VARCHAR(255))"))
@@ -104,7 +104,7 @@ def test_mariadb_compares_ids_with_other_collations_but_not_with_another_binary_
 
 
 class Copy:
-    """Keeps a copy by the cookbook's two statements, and counts how often it had to begin anew."""
+    """Maintains a copy with the two statements of the cookbook, and counts how often it was copied again."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -138,18 +138,18 @@ class Copy:
 
 
 def plain(document: Any) -> Any:
-    """Read a document; without its cover's signature, of which the feed does not tell."""
+    """Parse a document; remove the signature of its cover, which is not in the feed."""
     found = json.loads(document) if isinstance(document, str) else document
     return {**found, "cover_url": found["cover_url"].partition("?")[0]}
 
 
 def present(database: Database) -> dict[str, Any]:
-    """Read the present catalog by the program's own path."""
+    """Read the present catalog with the API of the program."""
     return {str(each["template_id"]): plain(json.dumps(each, default=float)) for each in catalog_reader.catalog(database.engine)}
 
 
 @pytest.mark.long_on_servers
-def test_a_copy_kept_by_sql_alone_is_right_after_whatever_happens_to_the_database(database: Database) -> None:
+def test_a_copy_maintained_with_sql_is_correct_after_prunes_restores_and_recreation(database: Database) -> None:
     engine = plain_engine(database)
     copy = Copy(engine)
 
@@ -160,22 +160,22 @@ def test_a_copy_kept_by_sql_alone_is_right_after_whatever_happens_to_the_databas
     copy.begin()  # of an empty catalog
     caught_up(1)
     sync(BEFORE, database.engine)
-    caught_up(2)  # the beginning of a feed is no row, so this one is read whole
+    caught_up(2)  # the start of a feed is not a row, so the whole feed is read
     saved = Snapshot(database.engine)
-    caught_up(2)  # nothing new
+    caught_up(2)  # no change
     sync(AFTER, database.engine)
     caught_up(2)
     prune(database.engine, before=None, keep_runs=1)
-    caught_up(2)  # at the end of what was pruned there is no row either, but nothing is new
+    caught_up(2)  # after a prune of all changes the cursor is not a row either, but the copy is current
     saved.restore()
-    caught_up(3)  # behind where it was
+    caught_up(3)  # behind the previous cursor
     sync(AFTER, database.engine)
     caught_up(3)
     saved.restore()
     sync(AFTER[:-1], database.engine)
     sync(AFTER[:-2], database.engine)
-    caught_up(4)  # another history, which has gone past it
-    give_epoch(database.engine, "ffffffffffff")  # as one that was set up anew and filled alike
+    caught_up(4)  # another history, ahead of the cursor
+    give_epoch(database.engine, "ffffffffffff")  # as a recreated database with equal contents
     caught_up(5)
     engine.dispose()
 
@@ -185,7 +185,7 @@ def test_a_copy_kept_by_sql_alone_is_right_after_whatever_happens_to_the_databas
 
 @contextmanager
 def role(database: Database) -> Iterator[str]:
-    """Make the documented role, under a name that no other test has; give the URL with which it reads."""
+    """Create the documented role with a unique name; return its URL."""
     name, here = f"reader_{os.getpid()}", str(database.engine.url.database)
     recipe = {"postgresql": FOR_POSTGRESQL, "mariadb": FOR_MARIADB}[database.kind]
     engine = plain_engine(database)
@@ -204,7 +204,7 @@ def role(database: Database) -> Iterator[str]:
 
 
 @pytest.mark.long_on_servers
-def test_the_role_reads_all_views_and_python_reads_with_it_and_neither_writes(database: Database, app: Engine) -> None:
+def test_the_read_only_role_reads_all_views_and_cannot_write(database: Database, app: Engine) -> None:
     if database.kind == "sqlite":
         file = str(database.engine.url.database)
         code = FOR_SQLITE.code.replace("file:templates.db", f"file:{file}")
@@ -238,8 +238,8 @@ def reads_and_cannot_write(url: str, database: Database) -> None:
 # A live tail ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.long  # two seconds between two looks; the recipe in Python is among the quick ones
-def test_the_live_tail_shows_what_comes_while_it_runs(database: Database, tmp_path: Path) -> None:
+@pytest.mark.long  # it polls every two seconds; the recipe in Python is a quick test
+def test_the_live_tail_shows_new_changes(database: Database, tmp_path: Path) -> None:
     (shell,) = (each for each in snippets(COOKBOOK, "console") if each.heading == "A live tail")
     sync(BEFORE, database.engine)
     command = shell.code.removeprefix("$ template-sync ").split()
@@ -255,7 +255,7 @@ def test_the_live_tail_shows_what_comes_while_it_runs(database: Database, tmp_pa
 
 
 @pytest.mark.long  # starts a server
-def test_an_agent_of_ones_own_finds_what_the_cookbook_shows(database: Database) -> None:
+def test_the_agent_of_the_cookbook_has_the_documented_result(database: Database) -> None:
     fill(database.engine)
     (agent,) = (each for each in snippets(COOKBOOK, "python") if each.heading == AGENT)
     here = agent.code.replace("/srv/templates/.venv/bin/", f"{Path(sys.executable).parent}/")

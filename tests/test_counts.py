@@ -249,19 +249,19 @@ def filled(sqlite: Database) -> Database:
     return sqlite
 
 
-@pytest.mark.parametrize("question", BOUNDED)
-def test_a_bounded_question_scans_neither_versions_nor_changes(filled: Database, question: str) -> None:
-    asked: list[tuple[str, Any]] = []
-    note = lambda _connection, _cursor, statement, parameters, *_: asked.append((statement, parameters))  # noqa: E731
-    event.listen(filled.engine, "before_cursor_execute", note)
-    BOUNDED[question](filled.engine)
-    event.remove(filled.engine, "before_cursor_execute", note)
+@pytest.mark.parametrize("query", BOUNDED)
+def test_a_bounded_query_scans_neither_versions_nor_changes(filled: Database, query: str) -> None:
+    statements: list[tuple[str, Any]] = []
+    record_statement = lambda _connection, _cursor, statement, parameters, *_: statements.append((statement, parameters))  # noqa: E731
+    event.listen(filled.engine, "before_cursor_execute", record_statement)
+    BOUNDED[query](filled.engine)
+    event.remove(filled.engine, "before_cursor_execute", record_statement)
     with filled.engine.connect() as connection:
-        for statement, parameters in asked:
+        for statement, parameters in statements:
             if statement.startswith("SELECT"):
                 steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
                 assert [step for step in steps if step.startswith(whole_tables(statement))] == []
-    assert any("template_versions" in statement for statement, _ in asked)
+    assert any("template_versions" in statement for statement, _ in statements)
 
 
 def whole_tables(statement: str) -> tuple[str, ...]:

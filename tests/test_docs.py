@@ -27,7 +27,7 @@ def test_every_setting_is_in_the_readme_with_its_default(option: object) -> None
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_and_stands_in_a_document(name: str) -> None:
+def test_every_command_has_help_and_is_in_a_document(name: str) -> None:
     command = cli.get_command(None, name)  # type: ignore[arg-type]
     assert command is not None
     assert command.help
@@ -45,7 +45,9 @@ def test_every_link_leads_to_a_file_and_to_a_heading_in_it(file: Path) -> None:
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
 def test_every_file_and_folder_that_a_page_for_contributors_names_exists(name: str) -> None:
-    named = set(re.findall(r"`(?!\.venv/)([\w.]+/[\w/.]*)`", (ROOT / name).read_text()))  # an unpacked archive has no .venv
+    named = set(
+        re.findall(r"`(?!\.venv/)([\w.]+/[\w/.]*)`", (ROOT / name).read_text())
+    )  # an unpacked source archive has no .venv
     assert [path for path in sorted(named) if not any((ROOT / base / path).exists() for base in ("", "sync", "tests"))] == []
 
 
@@ -55,19 +57,19 @@ def prose(file: Path) -> str:
 
 
 def anchors(file: Path) -> set[str]:
-    """Name the headings of a document as GitHub and MkDocs do in an address."""
+    """Return the anchors of the headings of a document, as GitHub and MkDocs form them."""
     headings = re.findall(r"^#+ (.+)$", prose(file), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_the_index_and_the_site_name_every_page_once() -> None:
+def test_the_index_and_the_site_list_every_page_once() -> None:
     pages = sorted(file.name for file in ROOT.glob("docs/*.md") if file.name != "README.md")
     assert sorted(re.findall(r"^\| \[[^]]+\]\(([^)]+)\)", (ROOT / "docs" / "README.md").read_text(), re.MULTILINE)) == pages
     _, *sections = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     assert sorted(page for section in sections for named in section.values() for each in named for page in each.values()) == pages
 
 
-def test_the_readme_can_be_read_in_one_sitting() -> None:
+def test_the_readme_has_a_limited_length() -> None:
     assert len(README.splitlines()) <= 200
 
 
@@ -76,7 +78,7 @@ def test_the_readme_can_be_read_in_one_sitting() -> None:
     ("[A test](../tests/test_cookbook.py)", "A test (`tests/test_cookbook.py`)"),
     ("[database.md](database.md#sqlite)", "[database.md](database.md#sqlite)"),
 ])  # fmt: skip
-def test_on_the_site_a_link_to_a_file_outside_of_docs_is_the_name_of_the_file(link: str, text: str) -> None:
+def test_on_the_site_a_link_to_a_file_outside_docs_is_the_name_of_the_file(link: str, text: str) -> None:
     assert runpy.run_path(str(ROOT / "docs" / "outside_links.py"))["on_page_markdown"](f"See {link}.") == f"See {text}."
 
 
@@ -91,8 +93,8 @@ def test_the_exit_codes_in_the_readme_are_those_of_the_errors() -> None:
         return {kind.exit_code}.union(*(codes(below) for below in kind.__subclasses__()))
 
     paragraph = README[README.index("Exit codes:") :].split("\n\n")[0]
-    said = {int(number) for number in re.findall(r"(?:^|· |codes: )(\d+) ", paragraph.replace("\n", " "))}
-    assert said == codes(SyncError) | {0, 3}
+    listed = {int(number) for number in re.findall(r"(?:^|· |codes: )(\d+) ", paragraph.replace("\n", " "))}
+    assert listed == codes(SyncError) | {0, 3}
 
 
 def test_the_json_document_names_every_command_that_prints_json() -> None:

@@ -1,4 +1,4 @@
-"""What the README and docs/changes.md show is run: SQL and Python as apps do it, commands by a shell."""
+"""The examples of README.md and docs/changes.md have the documented result: SQL, Python, shell commands."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ NOT_RUN = {
     "export DATABASE_URL=": "the test's own database is used",
     "pytest": "is a test itself",
 }
-"""How the commands begin that are not run here, and why."""
+"""Beginnings of commands that are not run here, with the reasons."""
 
 
 @pytest.mark.long_on_servers
-def test_the_sql_that_is_shown_asks_what_it_says(database: Database) -> None:
+def test_the_documented_sql_has_the_documented_result(database: Database) -> None:
     fill(database.engine)
     app, catalog = plain_engine(database), Catalog(database.engine)
     (readme,) = snippets(README, "sql")
@@ -65,7 +65,7 @@ def test_the_sql_that_is_shown_asks_what_it_says(database: Database) -> None:
 
 
 @pytest.mark.long_on_servers
-def test_the_python_that_is_shown_prints_what_the_catalog_holds(database: Database) -> None:
+def test_the_documented_python_prints_the_values_of_the_catalog(database: Database) -> None:
     fill(database.engine)
     (readme,) = snippets(README, "python")
     lines = run_python(readme, database.url).splitlines()
@@ -74,12 +74,12 @@ def test_the_python_that_is_shown_prints_what_the_catalog_holds(database: Databa
     assert lines[-1] == "removed 952790353 ('removed',)"
 
 
-def test_the_demo_shows_what_the_readme_shows(tmp_path: Path) -> None:
+def test_the_demo_prints_the_output_in_the_readme(tmp_path: Path) -> None:
     demo = next(step for step in DOCUMENTS[README] if step.command.endswith("template-sync demo"))
-    said = shell([Step(demo.where, "template-sync demo")], tmp_path, {})[0].said
+    output = shell([Step(demo.where, "template-sync demo")], tmp_path, {})[0].output
     beginning, end = alike("\n".join(demo.shown) + "\n").split("...\n")
-    assert alike(said).startswith(beginning)
-    assert end in alike(said)
+    assert alike(output).startswith(beginning)
+    assert end in alike(output)
 
 
 def alike(text: str) -> str:
@@ -92,35 +92,35 @@ def alike(text: str) -> str:
 
 @dataclass(frozen=True)
 class Ran:
-    """How a command ended, and what it said to stdout and stderr."""
+    """The exit code and the output (stdout and stderr) of a command."""
 
     step: Step
     code: int
-    said: str
+    output: str
 
 
-def shell(wanted: list[Step], folder: Path, variables: dict[str, str]) -> list[Ran]:
-    """Let one shell execute the commands in turn, as somebody would who pastes them."""
+def shell(commands: list[Step], folder: Path, variables: dict[str, str]) -> list[Ran]:
+    """Execute the commands in one shell, in order."""
     script = "set -o pipefail\n" + "".join(
-        f"printf '\\036'; {{ {step.command}\n}} 2>&1 </dev/null; printf '\\035%s' $?\n" for step in wanted
+        f"printf '\\036'; {{ {step.command}\n}} 2>&1 </dev/null; printf '\\035%s' $?\n" for step in commands
     )
     known = environment(**variables)
     known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{known['PATH']}"
     done = subprocess.run(["bash", "-c", script], cwd=folder, env=known, capture_output=True, text=True, timeout=300, check=False)
     assert done.stderr == ""
     parts = [part.rpartition("\035") for part in done.stdout.split("\036")[1:]]
-    return [Ran(step, int(code), said) for step, (said, _, code) in zip(wanted, parts, strict=True)]
+    return [Ran(step, int(code), output) for step, (output, _, code) in zip(commands, parts, strict=True)]
 
 
 def replaced(text: str, by: dict[str, str]) -> str:
-    """Put other words for some."""
+    """Replace some texts."""
     for old, new in by.items():
         text = text.replace(old, new)
     return text
 
 
 def run_document(document: Path, database: Database, folder: Path, receiver: Receiver) -> list[Ran]:
-    """Execute a document's commands on the sample catalog; every one of them must succeed, and show what is shown."""
+    """Execute the commands of a document on the sample catalog; each must succeed and print the documented output."""
     if missing := [tool for tool in ("bash", "curl", "jq", "openssl") if shutil.which(tool) is None]:
         pytest.skip(f"not installed here: {', '.join(missing)}")
     fill(database.engine)
@@ -129,17 +129,17 @@ def run_document(document: Path, database: Database, folder: Path, receiver: Rec
     (folder / "hooks.toml").write_text(addresses)
     (folder / "price-watch.secret").write_text(SECRET)
     (folder / "price-watch.secret").chmod(0o600)
-    wanted = [step for step in DOCUMENTS[document] if not step.command.startswith(tuple(NOT_RUN))]
+    commands = [step for step in DOCUMENTS[document] if not step.command.startswith(tuple(NOT_RUN))]
     (folder / "examples").symlink_to(ROOT / "examples")
     ours = {"/var/www/": f"{folder}/", "sqlite:///templates.db": database.url}
-    here = [Step(step.where, replaced(step.command, ours), step.shown) for step in wanted]
+    here = [Step(step.where, replaced(step.command, ours), step.shown) for step in commands]
     with Sandbox(WEEKS[1][0]) as sandbox:
-        told = {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_HOOK_SECRET": SECRET, "DATABASE_URL": database.url}
-        ran = shell(here, folder, of_sandbox(sandbox, **told))
+        variables = {"SYNC_WEBHOOKS_FILE": "hooks.toml", "SHOP_HOOK_SECRET": SECRET, "DATABASE_URL": database.url}
+        ran = shell(here, folder, of_sandbox(sandbox, **variables))
     only_sqlite = {"template-sync db backup backup.db"} if database.kind != "sqlite" else set()
-    assert [(each.step.where, each.code, each.said) for each in ran if each.code and each.step.command not in only_sqlite] == []
+    assert [(each.step.where, each.code, each.output) for each in ran if each.code and each.step.command not in only_sqlite] == []
     for each in ran:
-        assert not each.step.shown or each.said.splitlines()[-1:] == each.step.shown, each.step.where
+        assert not each.step.shown or each.output.splitlines()[-1:] == each.step.shown, each.step.where
     return ran
 
 
@@ -157,31 +157,31 @@ def test_every_command_of_the_readme_succeeds(database: Database, tmp_path: Path
 
 
 @pytest.mark.long
-def test_every_command_about_changes_continues_from_its_cursor_or_reaches_the_receiver(
+def test_the_commands_of_changes_continue_from_their_cursor_and_reach_the_receiver(
     database: Database, tmp_path: Path, receiver: Receiver
 ) -> None:
     with receiver:
         ran = run_document(CHANGES, database, tmp_path, receiver)
     first, last = (each for each in ran if each.step.command.startswith("template-sync changes --since"))
-    assert [change["seq"] for change in json.loads(first.said)] == list(range(281, 294))
-    assert json.loads(last.said) == []
+    assert [change["seq"] for change in json.loads(first.output)] == list(range(281, 294))
+    assert json.loads(last.output) == []
     assert [json.loads(request.body)["type"] for request in receiver.requests] == ["webhook.test", "template.added"]
     assert "<feed" in (tmp_path / "templates.xml").read_text()
 
 
 @pytest.mark.long
-def test_the_examples_say_what_their_readme_shows(database: Database, tmp_path: Path, receiver: Receiver) -> None:
+def test_the_examples_print_the_documented_output(database: Database, tmp_path: Path, receiver: Receiver) -> None:
     with receiver:
         ran = run_document(EXAMPLES, database, tmp_path, receiver)
-    assert [each.said for each in ran[:2]] == ["281 written\n", "0 written\n"]
+    assert [each.output for each in ran[:2]] == ["281 written\n", "0 written\n"]
 
 
-def test_what_is_not_run_is_still_there() -> None:
+def test_every_exception_is_still_in_a_document() -> None:
     commands = [step.command for known in DOCUMENTS.values() for step in known]
     assert [beginning for beginning in NOT_RUN if not any(command.startswith(beginning) for command in commands)] == []
 
 
-def test_the_message_that_is_shown_is_part_of_one_that_is_sent(sqlite: Database, receiver: Receiver) -> None:
+def test_the_documented_message_is_part_of_a_sent_one(sqlite: Database, receiver: Receiver) -> None:
     fill(sqlite.engine)
     (shown,) = (json.loads(each.code) for each in snippets(CHANGES, "json"))
     with receiver:

@@ -1,4 +1,4 @@
-"""Many callers of `ensure_fresh` at once, in threads and processes, on each database: they wait, and share what one fetched."""
+"""Concurrent calls of `ensure_fresh` in threads and processes, on each database: callers wait, and share one result."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def now() -> datetime:
 
 
 def noon(minutes: float = 0) -> Callable[[], datetime]:
-    """Return a clock that stands at some minutes past noon."""
+    """Return a clock that always returns some minutes past noon."""
     return lambda: datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(minutes=minutes)
 
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Sandbox]:
-    """A catalog of three to which the settings lead."""
+    """A catalog of three; the environment names its server."""
     with Sandbox(records(3)) as server:
         for name, value in of_sandbox(server).items():
             monkeypatch.setenv(name, value)
@@ -70,10 +70,10 @@ def upstream(database: Database, sandbox: Sandbox) -> Sandbox:
 
 
 def titles_of(catalog: Catalog, ids: list[str], max_age: float, wait: float = 30.0) -> list[str]:
-    """Ask for these templates at the same moment, each from a thread; give the titles, or the errors."""
+    """Call `ensure_fresh` for these templates concurrently; return the titles or the errors."""
     start = threading.Barrier(len(ids))
 
-    def ask(template_id: str) -> str:
+    def fresh_title(template_id: str) -> str:
         start.wait()
         try:
             return str(catalog.ensure_fresh(template_id, max_age, wait=wait).title_en)
@@ -81,11 +81,11 @@ def titles_of(catalog: Catalog, ids: list[str], max_age: float, wait: float = 30
             return type(error).__name__
 
     with ThreadPoolExecutor(len(ids)) as threads:
-        return list(threads.map(ask, ids))
+        return list(threads.map(fresh_title, ids))
 
 
 def refreshes(database: Database) -> list[tuple[Any, ...]]:
-    """Return the row of each refresh: template, status, requests; in the order of templates."""
+    """Return template, status and number of requests of each refresh, by template."""
     rows = [row for row in database.rows("sync_runs") if row["trigger"] == "refresh"]
     return sorted((row["template_id"], row["status"], row["requests"]) for row in rows)
 
@@ -222,7 +222,9 @@ def test_a_refresh_without_a_change_verifies_the_template_for_other_callers(data
     assert refreshes(database) == [("7", "succeeded", 1)]
 
 
-def test_a_caller_that_accepts_no_age_fetches_what_was_fetched_before_its_call(database: Database, upstream: Sandbox) -> None:
+def test_a_caller_with_max_age_0_fetches_a_template_that_was_fetched_before_its_call(
+    database: Database, upstream: Sandbox
+) -> None:
     for _ in range(2):
         Catalog(database.engine).ensure_fresh("7", 0)
     assert refreshes(database) == [("7", "succeeded", 1)] * 2
@@ -237,10 +239,10 @@ def test_a_refresh_that_found_nothing_verifies_nothing(database: Database, upstr
 
 
 @pytest.mark.parametrize("found", [True, False])
-def test_a_caller_that_waited_takes_what_was_fetched_since_its_call(
+def test_a_caller_that_waited_returns_a_record_fetched_since_its_call(
     sqlite: Database, synchronised: Sandbox, *, found: bool
 ) -> None:
-    """Also with max_age=0, and also that the catalog has no such template any more."""
+    """Also with max_age=0, and if the catalog no longer has the template."""
     synchronised.replace(records(3 if found else 2))
     held = take_lease(sqlite.engine)
     called: set[int] = set()
@@ -270,9 +272,7 @@ def test_a_wait_that_expires_is_busy_and_leaves_no_row(database: Database, upstr
 
 @pytest.mark.long
 @pytest.mark.ci_slice
-def test_forty_threads_that_ask_for_four_templates_make_four_requests_and_no_other_row(
-    database: Database, upstream: Sandbox
-) -> None:
+def test_forty_threads_for_four_templates_make_four_requests_and_four_rows(database: Database, upstream: Sandbox) -> None:
     upstream.latency = 0.1
     ids = ["1", "2", "3", "4"] * (CALLERS // 4)
     assert titles_of(Catalog(database.engine), ids, 60) == ["Renamed"] * CALLERS
@@ -281,8 +281,8 @@ def test_forty_threads_that_ask_for_four_templates_make_four_requests_and_no_oth
     assert anomalies(database) == []
 
 
-def ask_in_a_process(url: str, variables: dict[str, str], folder: str, answers: Any) -> None:
-    """In a process of its own: ask for four templates from ten threads."""
+def call_in_a_process(url: str, variables: dict[str, str], folder: str, answers: Any) -> None:
+    """Call `ensure_fresh` for four templates from ten threads. The target of a process."""
     os.environ.update(variables)
     os.chdir(folder)
     engine = open_engine(url)
@@ -295,7 +295,7 @@ def test_forty_callers_in_four_processes_make_four_requests(database: Database, 
     upstream.latency = 0.1
     answers = PROCESSES.Queue()
     arguments = (database.url, of_sandbox(upstream), str(tmp_path), answers)
-    several = [PROCESSES.Process(target=ask_in_a_process, args=arguments) for _ in range(4)]
+    several = [PROCESSES.Process(target=call_in_a_process, args=arguments) for _ in range(4)]
     for one in several:
         one.start()
     assert [answers.get(timeout=60) for _ in several] == [["Renamed"] * 10] * 4
@@ -308,9 +308,7 @@ def test_forty_callers_in_four_processes_make_four_requests(database: Database, 
 
 @pytest.mark.long
 @pytest.mark.ci_slice
-def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_they_share_what_it_fetched(
-    database: Database, upstream: Sandbox
-) -> None:
+def test_a_run_precedes_forty_waiting_callers_which_share_its_records(database: Database, upstream: Sandbox) -> None:
     held = take_lease(database.engine, "refresh", "1")
     begun = threading.Event()
     pauses: list[float] = []
@@ -334,7 +332,7 @@ def test_a_run_that_meets_a_refresh_and_forty_waiting_callers_goes_first_and_the
         outcome = synchronise(store, api, RunOptions(), trigger="daemon", ttl=60.0, clock=now)
         assert titles.result(60) == ["Renamed"] * CALLERS
     assert (outcome.error, outcome.run.fence, outcome.run.changed) == (None, held.fence + 1, CALLERS)
-    assert refreshes(database) == [("1", "interrupted", 0)], "only the one that this test made"
+    assert refreshes(database) == [("1", "interrupted", 0)], "only the row of this test"
     assert anomalies(database) == []
 
 
@@ -351,5 +349,5 @@ def test_a_run_among_refreshes_of_forty_templates_succeeds_and_no_row_is_skipped
     assert outcome.error is None
     assert outcome.run.changed > 0, "the run came before some of the refreshes"
     assert {row["status"] for row in database.rows("sync_runs")} == {"succeeded"}
-    assert len(refreshes(database)) < CALLERS, "callers that waited take what the run fetched"
+    assert len(refreshes(database)) < CALLERS, "callers that waited return the records of the run"
     assert anomalies(database) == []

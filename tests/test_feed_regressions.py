@@ -1,4 +1,4 @@
-"""Histories of several runs in which a reader of the feed, of the past, or of a webhook was once shown something untrue."""
+"""Regression tests: histories in which the feed, the past or a webhook once had wrong values."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def refreshed(found: Record, engine: sa.Engine, minute: int) -> Outcome:
 
 
 def shown(engine: sa.Engine, after_run: int) -> dict[str, Any]:
-    """Give the documented fields that `--as-of` an earlier run shows."""
+    """Return the documented fields of the catalog after an earlier run."""
     then = catalog_reader.catalog(engine, after_run=after_run)
     return documented_values({each["template_id"]: each for each in then})
 
 
 def fields_of(engine: sa.Engine, run_id: int) -> list[tuple[str, str, Any, Any]]:
     found = changes(engine, run_id=run_id)
-    return [(each["template_id"], told["field"], told["old"], told["new"]) for each in found for told in each["fields"]]
+    return [(each["template_id"], field["field"], field["old"], field["new"]) for each in found for field in each["fields"]]
 
 
 def test_a_look_up_with_fewer_fields_empties_none(sqlite: Database) -> None:
@@ -78,7 +78,7 @@ OTHER = "https://media.example/other.jpeg?x-signature="
         pytest.param({"Cover": f"{OTHER}b"}, {"Cover": f"{OTHER}c"}, id="a URL"),
     ],
 )
-def test_a_message_that_is_sent_again_after_a_rewrite_agrees_with_itself(
+def test_a_message_that_is_sent_again_after_a_prune_of_versions_is_consistent(
     changed: Record, rewritten: Record, sqlite: Database
 ) -> None:
     for minute, fields in enumerate([{"Mood": "calm"}, changed]):
@@ -93,7 +93,7 @@ def test_a_message_that_is_sent_again_after_a_rewrite_agrees_with_itself(
 
 
 def message(engine: sa.Engine) -> dict[str, Any]:
-    """Give the newest message that an endpoint is sent, with its id."""
+    """Return the newest message of an endpoint, with its id."""
     endpoint = Endpoint("shop", "https://example.com/", (), Rules(), "change")
     *_, last = steps(engine, endpoint, str(Cursor.start(EPOCH)))
     assert last.message is not None

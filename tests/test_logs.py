@@ -67,10 +67,10 @@ def test_other_libraries_and_warnings_are_logged_in_the_same_form() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("careful", stacklevel=1)
-    said = lines(stream)
-    assert [line["logger"] for line in said[:4]] == ["httpx", "sqlalchemy.engine", "alembic.runtime", "apscheduler.scheduler"]
-    assert {line["event"] for line in said[:4]} == {"said this"}
-    assert "careful" in str(said[4]["event"])
+    logged = lines(stream)
+    assert [line["logger"] for line in logged[:4]] == ["httpx", "sqlalchemy.engine", "alembic.runtime", "apscheduler.scheduler"]
+    assert {line["event"] for line in logged[:4]} == {"said this"}
+    assert "careful" in str(logged[4]["event"])
 
 
 def test_a_secret_is_masked_in_every_spelling_and_from_every_logger() -> None:

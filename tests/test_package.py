@@ -1,4 +1,4 @@
-"""The source archive and the wheel hold what they need, and the release workflow makes each of its files before it signs them."""
+"""The contents of the source archive and the wheel, and the order of the release workflow."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ UNWANTED = re.compile(r"(^|/)(\.venv|\.git|__pycache__|\.\w+_cache|\.hypothesis|
 
 
 def packed(builder: Any) -> set[str]:
-    """Return the names of the files that a builder would pack."""
+    """Return the names of the files that a builder packs."""
     data = builder.get_default_build_data()
     builder.set_build_data_defaults(data)
     with builder.config.set_build_data(data):
         return {file.distribution_path for file in builder.recurse_included_files()}
 
 
-def test_the_source_archive_holds_everything_that_the_tests_read_and_nothing_local() -> None:
+def test_the_source_archive_contains_the_files_of_the_tests_and_no_local_file() -> None:
     files = packed(SdistBuilder(str(ROOT)))
     assert SOURCES - files == set()
     assert {name for name in files if UNWANTED.search(name)} == set()
 
 
-def test_the_source_archive_holds_every_file_of_the_repository() -> None:
+def test_the_source_archive_contains_every_file_of_the_repository() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("this is not a checkout")
-    missing = set(listed.stdout.splitlines()) - packed(SdistBuilder(str(ROOT))) - {".gitignore"}  # a builder adds that by itself
+    missing = set(listed.stdout.splitlines()) - packed(SdistBuilder(str(ROOT))) - {".gitignore"}  # a builder adds it
     assert {name for name in missing if (ROOT / name).exists()} == set()
 
 
-def test_the_wheel_holds_the_migrations_inside_the_package_and_nothing_beside_it() -> None:
+def test_the_wheel_contains_only_the_package_with_its_migrations() -> None:
     files = packed(WheelBuilder(str(ROOT)))
     assert MIGRATIONS - files == set()
     assert {"sync/_migrations/script.py.mako", "sync/py.typed"} <= files
@@ -88,7 +88,7 @@ def test_a_release_is_built_tested_and_described_before_it_is_signed_and_attache
     assert RELEASE["jobs"]["image"]["needs"] == "files"
 
 
-def test_the_image_is_for_two_architectures_and_each_is_started() -> None:
+def test_the_image_is_built_and_started_for_two_architectures() -> None:
     names = [step["name"] for step in steps("image")]
     assert names == ["Name", "Build", "Test", "Attest"]
     _name, build, test, _attest = steps("image")

@@ -1,4 +1,4 @@
-"""The reference of the reading API, written down from its docstrings by `python -m tests.test_python_doc > docs/python.md`."""
+"""The reference of the reading API, generated from its docstrings by `python -m tests.test_python_doc > docs/python.md`."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ copied. An invalid argument raises `ValueError`. A valid call that the catalog c
 
 
 def document() -> str:
-    """Write the whole document."""
+    """Yield the document."""
     return "\n".join([BEGINNING, *(line for name in sync.__all__ for line in chapter(name, getattr(sync, name)))])
 
 
@@ -82,13 +82,13 @@ def chapter(name: str, kind: type[Any]) -> Iterator[str]:
     yield f"## {name}" + (f" ({above})" if above else "") + "\n"
     text, sections = parts(inspect.getdoc(kind) or "")
     yield from (f"{paragraph}\n" for paragraph in text)
-    told = sections.get("Attributes", {})
+    described = sections.get("Attributes", {})
     if is_dataclass(kind) and name != "Form":
         yield "| attribute | type | |\n|---|---|---|"
-        yield from (f"| `{each.name}` | `{cell(each.type)}` | {cell(told.get(each.name, ''))} |" for each in fields(kind))
+        yield from (f"| `{each.name}` | `{cell(each.type)}` | {cell(described.get(each.name, ''))} |" for each in fields(kind))
         yield ""
-    elif told:
-        yield "".join(f"- `{attribute}`: {what}\n" for attribute, what in told.items())
+    elif described:
+        yield "".join(f"- `{attribute}`: {what}\n" for attribute, what in described.items())
     if name in {"Catalog", "Form"}:
         yield from details(sections)
         for called in members(kind):
@@ -102,19 +102,19 @@ def chapter(name: str, kind: type[Any]) -> Iterator[str]:
 
 
 def members(kind: type[Any]) -> list[Any]:
-    """Name a class's public methods, and the functions behind its properties, in its own order."""
+    """Return the public methods of a class and the functions of its properties, in order."""
     public = [member for name, member in vars(kind).items() if not name.startswith("_")]
     found = [member.fget if isinstance(member, property) else inspect.unwrap(member) for member in public if callable_(member)]
     return [each for each in found if inspect.isfunction(each)]
 
 
 def callable_(member: object) -> bool:
-    """Tell whether a class's member is a method or a property, and not a slot of a field."""
+    """Return whether a member of a class is a method or a property, not the slot of a field."""
     return callable(member) or isinstance(member, property)
 
 
 def details(sections: dict[str, dict[str, str]]) -> Iterator[str]:
-    """Write what is passed, and what is raised."""
+    """Yield the arguments and the exceptions."""
     if passed := sections.get("Args"):
         yield "".join(f"- `{name}`: {what}\n" for name, what in passed.items())
     if raised := sections.get("Raises"):
@@ -122,7 +122,7 @@ def details(sections: dict[str, dict[str, str]]) -> Iterator[str]:
 
 
 def signature(function: Any) -> str:
-    """Write how a method is called; where that is long, with an argument a line."""
+    """Return the signature of a method, with one argument per line if it is long."""
     source = inspect.getsource(function)
     head = source[source.index("def ") + 4 : re.search(r":(  # .*)?\n +\"", source).start()]  # type: ignore[union-attr]
     head = re.sub(r"  # .*", "", head).replace("Iterator[Self]", "ContextManager[Catalog]").replace("Self", "Catalog")
@@ -135,7 +135,7 @@ def signature(function: Any) -> str:
 
 
 def parts(doc: str) -> tuple[list[str], dict[str, dict[str, str]]]:
-    """Split a docstring: its paragraphs, and its sections, each a name and what is said of it."""
+    """Split a docstring into its paragraphs and its sections: name -> description."""
     paragraphs, sections = [], {}
     for block in re.split(r"\n\n+", doc):
         title, _, rest = block.partition(":\n")
@@ -148,11 +148,11 @@ def parts(doc: str) -> tuple[list[str], dict[str, dict[str, str]]]:
 
 
 def cell(text: object) -> str:
-    """Keep a table's cell in its cell."""
+    """Escape a text for a cell of a table."""
     return str(text).replace("|", "\\|")
 
 
-def test_the_document_says_what_the_docstrings_say() -> None:
+def test_the_document_is_current() -> None:
     assert DOCUMENT.read_text() == document()
 
 

@@ -56,7 +56,7 @@ def calm(each: dict[str, Any]) -> dict[str, Any]:
     return {**each, "Mood": "calm"}
 
 
-def moodless(each: dict[str, Any]) -> dict[str, Any]:
+def without_mood(each: dict[str, Any]) -> dict[str, Any]:
     return {**each, "Mood": None}
 
 
@@ -77,7 +77,7 @@ def by_unit(each: dict[str, Any]) -> dict[str, Any]:
 
 
 def respelled(each: dict[str, Any]) -> bytes:
-    """Say the same in other bytes."""
+    """Write the same records in other bytes."""
     return json.dumps(dict(reversed(each.items())), ensure_ascii=False, indent=1).encode()
 
 
@@ -90,7 +90,7 @@ CALM = pages([calm(A), calm(B), calm(C)], [calm(D)])
 NO_TAGS = pages(lacking("Tags", A, B, C), lacking("Tags", D))
 NO_ENGLISH = pages(lacking("Tags_en", A, B, C), lacking("Tags_en", D))
 OTHERS_FOUND = pages([A, B, C], id_4=[A, B])
-"""D is not served, and a look-up finds others in its place: it is not proved gone, and stays."""
+"""D is not served, and a look-up finds others in its place: its removal is not confirmed."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ CASES = [
     Case("a field disappears from one of two", [pages([calm(A), calm(B)]), pages([A, calm(B)]), pages([A, calm(B)])], [0, 1, 2]),
     Case("a field disappears and one template never had it", [pages([calm(A), B]), pages([A, B]), pages([calm(A), B])], [0, 1, 1]),
     Case("a field disappears while a template with it is not served", [CALM, OTHERS_FOUND, CALM, CALM], [0, 0, 1, 4]),
-    Case("a field is null, then missing", [pages([moodless(A), B]), pages([A, B]), pages([moodless(A), B])], [0, 1, 1]),
+    Case("a field is null, then missing", [pages([without_mood(A), B]), pages([A, B]), pages([without_mood(A), B])], [0, 1, 1]),
     Case("a field of the prices disappears and returns", [pages([by_unit(A), B]), pages([A, B]), pages([by_unit(A), B])], [0, 1, 1]),
     Case("English tags disappear from all", [ALL, NO_ENGLISH, NO_ENGLISH, ALL], [0, 0, 0, 0]),
     Case("only English tags remain", [ALL, NO_TAGS, NO_TAGS, ALL, ALL], [0, 0, 0, 0, 4]),
@@ -224,7 +224,7 @@ def test_a_history_has_the_same_result_without_recognition(case: Case, twice: Tw
 
 COUNTING = ("once, then a valid response", "all others return 404", "after the controls")
 HOSTILE = [fault for fault in (*FAULTS, *STORED) if not fault.name.endswith(COUNTING)]
-"""Without those whose answer depends on the number of requests so far: the second play would not meet the same fault."""
+"""Without those whose response depends on the number of requests: the second time another request would get the fault."""
 TOGETHER = 20
 """Faults in one history: a new database for each would take most of the time."""
 

@@ -1,4 +1,4 @@
-"""No secret is in any byte that is written: streams, files, database, site, messages, answers to agents, drivers' errors.
+"""No secret is in any written byte: streams, files, database, site, messages, responses to agents, errors of drivers.
 
 The servers return the secrets that they receive: the catalog the key, in records and errors; the receiver a webhook's secret and
 its own address; the database server the password, in an error.
@@ -40,7 +40,7 @@ HOOK = "whsec_" + base64.b64encode(RAW).decode()
 
 
 def percent(secret: bytes) -> str:
-    """Write each byte with a percent sign."""
+    """Percent-encode each byte."""
     return "".join(f"%{byte:02x}" for byte in secret)
 
 
@@ -59,20 +59,20 @@ def found_in(written: bytes) -> list[bytes]:
 
 
 def quoting(connection: socket.socket, request: Request, _over: threading.Event) -> None:
-    """Refuse, and quote all that the receiver has: its secret, in several spellings, and its own address."""
-    said = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), request.path.encode()])
-    connection.sendall(response(500, said))
+    """Refuse with a body that quotes the secret in several spellings and the URL."""
+    result = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), request.path.encode()])
+    connection.sendall(response(500, result))
 
 
 def with_key_in_it(number: int) -> dict[str, Any]:
-    """Make a record that quotes the key wherever a text can stand."""
+    """Make a record that contains the key in every text."""
     spelled = "".join(f"\\u{ord(letter):04x}" for letter in KEY)
     texts = {"Title": f"a {KEY}", "Title_en": quote(KEY, safe=""), "Hint": {KEY: [spelled, percent(KEY.encode()).upper()]}}
     return record(str(number), Tags=[KEY], Tags_en=[percent(KEY.encode())], Cover=f"https://x.example/?{KEY}", **texts)
 
 
 @pytest.mark.ci_slice
-def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tmp_path: Path) -> None:
+def test_no_output_of_a_synchronisation_contains_a_secret(tmp_path: Path) -> None:
     shown: list[bytes] = []
     with Upstream([*records(2), with_key_in_it(3)]) as upstream, Receiver(quoting) as quotes, Receiver() as takes:
         upstream.keys = {KEY}
@@ -84,9 +84,9 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
         (tmp_path / "hooks.toml").write_text("".join(hooks))
 
         def ran(line: str) -> int:
-            said = template_sync(*line.split(), folder=tmp_path, variables=variables)
-            shown.append(f"{line}\n{said.out}\n{said.err}".encode())
-            return said.code
+            result = template_sync(*line.split(), folder=tmp_path, variables=variables)
+            shown.append(f"{line}\n{result.out}\n{result.err}".encode())
+            return result.code
 
         for line in COMMANDS:
             assert ran(line) == TROUBLED.get(line, 0), shown[-1].decode()
@@ -104,16 +104,16 @@ def test_no_secret_is_in_a_byte_of_anything_that_is_made_of_a_synchronisation(tm
         shown += [request.body + str({**request.headers, "host": ""}).encode() for request in (*quotes.requests, *takes.requests)]
         assert (len(quotes.requests), [request.about for request in takes.requests]) == (2, ["1", "2", "3"])
     shown.append(asyncio.run(responses_to_an_agent(tmp_path)))
-    assert b"[secret]" in b"".join(shown), "what quoted the key was there to be hidden"
+    assert b"[secret]" in b"".join(shown), "the outputs contain masked secrets"
     for written in shown:
         assert found_in(written) == [], written[:200]
-        assert b"/hooks/secret-path" not in written or written.startswith(b"config"), "an address may be a secret itself"
+        assert b"/hooks/secret-path" not in written or written.startswith(b"config"), "the path of a URL may be a secret"
     files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "hooks.toml"]
     assert {"templates.db", "walk.recording", "metrics.prom", "feed.xml", "index.html"} <= {file.name for file in files}
     assert {str(file): found_in(file.read_bytes()) for file in files if found_in(file.read_bytes())} == {}
 
 
-def test_a_message_of_a_command_hides_every_secret_that_the_command_knows() -> None:
+def test_the_messages_of_a_command_mask_all_its_secrets() -> None:
     stdout, stderr = io.StringIO(), io.StringIO()
     out = Output(stdout, stderr, {})
     out.hide([KEY, PASSWORD])
@@ -129,7 +129,7 @@ COMMANDS = (
     "webhooks list", "webhooks list --json", "webhooks test shop", "webhooks deliver", "db check",
 )  # fmt: skip
 TROUBLED = {"webhooks test shop": 75, "webhooks deliver": 75}
-"""Those that say that something is wrong, and how they leave: the one receiver refuses everything."""
+"""Commands that report a failure, with their exit codes: the receiver refuses every message."""
 
 
 async def responses_to_an_agent(folder: Path) -> bytes:
@@ -153,7 +153,7 @@ async def responses_to_an_agent(folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
-def test_no_drivers_error_shows_a_password(kind: str, tmp_path: Path) -> None:
+def test_no_error_of_a_driver_shows_a_password(kind: str, tmp_path: Path) -> None:
     server = sa.engine.make_url(server_url(kind))
     host = f"{server.host or '127.0.0.1'}:{server.port or {'postgresql': 5432, 'mariadb': 3306}[kind]}"
     written = quote(PASSWORD, safe="")
@@ -169,6 +169,6 @@ def test_no_drivers_error_shows_a_password(kind: str, tmp_path: Path) -> None:
     for url in wrong:
         for line in ("status", "doctor", "db upgrade", "db current", "config", "run"):
             variables = {**base, "DATABASE_URL": f"{kind}://{url}"}
-            said = template_sync(*line.split(), folder=tmp_path, variables=variables)
-            assert said.code != 0 or line == "config", (url, line)
-            assert found_in((said.out + said.err).encode()) == [], line
+            result = template_sync(*line.split(), folder=tmp_path, variables=variables)
+            assert result.code != 0 or line == "config", (url, line)
+            assert found_in((result.out + result.err).encode()) == [], line

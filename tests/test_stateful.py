@@ -1,4 +1,4 @@
-"""Catalogs move between the requests of a walk while faults fire; after every run, what is stored is held against the truth."""
+"""Catalogs change between the requests of a walk with faults; after every run the stored values are the true ones."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
     from tests.builders import Database
 
-UPHEAVALS = ("wipe", "toggle", "sign", "respell", "lose-all", "regain-all-new")
-HAPPENINGS = (*UPHEAVALS, *[kind for kind in (*MUTATIONS, *LOSSES) if kind not in UPHEAVALS] * 3)
-"""After an upheaval there is little left to recognise: they are rarer than what happens to one template."""
+LARGE_EVENTS = ("wipe", "toggle", "sign", "respell", "lose-all", "regain-all-new")
+EVENT_KINDS = (*LARGE_EVENTS, *[kind for kind in (*MUTATIONS, *LOSSES) if kind not in LARGE_EVENTS] * 3)
+"""Events that change many templates are rarer than those of one template, because they leave few records to recognise."""
 NUMBERS = st.integers(0, 20)
 EVENTS = st.builds(
     Event,
     at=st.integers(0, 8),
     kind=st.one_of(
-        st.sampled_from(HAPPENINGS),
+        st.sampled_from(EVENT_KINDS),
         st.sampled_from(FAULTS),
         st.sampled_from(FALSE_RESPONSES),
         st.sampled_from((*FALSE_RESPONSES, *RIVALS)),
@@ -44,7 +44,7 @@ SCRIPTS = st.lists(EVENTS, min_size=1, max_size=7)
 
 
 class CatalogMachine(RuleBasedStateMachine):
-    """A catalog that anything may happen to, and runs that must not care."""
+    """A catalog with random events, and runs that must store the true values."""
 
     migrated: ClassVar[Path]
     folder: ClassVar[Path]
@@ -67,7 +67,7 @@ class CatalogMachine(RuleBasedStateMachine):
         self.world.catalog.cap, self.world.catalog.past_end = cap, past_end
         self.world.fill(count)
 
-    @rule(changes=st.lists(st.tuples(st.sampled_from(HAPPENINGS), NUMBERS, NUMBERS), min_size=1, max_size=4))
+    @rule(changes=st.lists(st.tuples(st.sampled_from(EVENT_KINDS), NUMBERS, NUMBERS), min_size=1, max_size=4))
     def the_catalog_changes(self, changes: list[tuple[str, int, int]]) -> None:
         for kind, pick, other in changes:
             self.world.mutate(kind, pick, other)
@@ -90,7 +90,9 @@ class CatalogMachine(RuleBasedStateMachine):
     @rule(miscount=st.sampled_from((1, -1, None)), page_size=st.integers(2, 5))
     def the_count_is_wrong_for_good(self, miscount: int | None, page_size: int) -> None:
         catalog = self.world.catalog
-        if catalog.cap == 50 and catalog.live:  # a hidden cap and a low count together hide templates: two lies at once
+        if (
+            catalog.cap == 50 and catalog.live
+        ):  # a hidden maximum page size and a low count together hide templates: two faults at once
             catalog.miscount = miscount
             self.world.calm(page_size)
             catalog.miscount = 0
@@ -111,14 +113,14 @@ class CatalogMachine(RuleBasedStateMachine):
 
 
 def machine(migrated: Mapping[str, str], folder: Path) -> tuple[type[CatalogMachine], Counter[str]]:
-    """Give the machine, with a database to copy and a place to count."""
+    """Make the machine, with a database to copy and a counter."""
     figures: Counter[str] = Counter()
     file = Path(migrated["sqlite"].removeprefix("sqlite:///"))
     return type("Machine", (CatalogMachine,), {"migrated": file, "folder": folder, "figures": figures}), figures
 
 
 PARTS = 24
-"""The long search in parts, which run beside each other: on a slow machine, one test of ten minutes looks like one that hangs."""
+"""The long search has parts that run in parallel, because one test of ten minutes looks as if it hung on a slow machine."""
 LONG_EXAMPLES = 600 // PARTS
 PROFILE = settings(
     deadline=None,
@@ -130,7 +132,7 @@ PROFILE = settings(
 
 
 @pytest.mark.parametrize("examples", [pytest.param(3, id="some"), pytest.param(24, id="more", marks=pytest.mark.ci_slice)])
-def test_no_run_against_a_moving_and_faulty_catalog_stores_or_publishes_what_is_not_true(
+def test_runs_against_a_changing_and_faulty_catalog_store_and_publish_only_true_values(
     examples: int, migrated: dict[str, str], tmp_path: Path
 ) -> None:
     kind, figures = machine(migrated, tmp_path)
@@ -140,11 +142,11 @@ def test_no_run_against_a_moving_and_faulty_catalog_stores_or_publishes_what_is_
     assert figures["recognised"] > 10 * examples
 
 
-def test_a_random_history_leaves_every_engine_true(database: Database) -> None:
-    dice = random.Random(12)  # noqa: S311 - a test's input
+def test_random_histories_store_only_true_values_on_every_engine(database: Database) -> None:
+    rng = random.Random(12)  # noqa: S311 - a test's input
 
     def some(kinds: tuple[str, ...], most: int) -> list[Event]:
-        return [Event(dice.randrange(4), dice.choice(kinds), *dice.choices(range(20), k=2)) for _ in range(dice.randrange(most))]
+        return [Event(rng.randrange(4), rng.choice(kinds), *rng.choices(range(20), k=2)) for _ in range(rng.randrange(most))]
 
     with World(database) as world:
         world.fill(7).run()
@@ -154,16 +156,16 @@ def test_a_random_history_leaves_every_engine_true(database: Database) -> None:
             if number == 5:
                 world.restart()
             if number % 4 == 3 and world.catalog.live:
-                world.refresh(dice.choice([*world.catalog.live]))
+                world.refresh(rng.choice([*world.catalog.live]))
             else:
-                world.run(*some((*FALSE_RESPONSES, *HAPPENINGS), 3), workers=2)
+                world.run(*some((*FALSE_RESPONSES, *EVENT_KINDS), 3), workers=2)
         world.calm()
     assert {"added", "changed", "removed", "  ended succeeded", "  ended incomplete"} <= world.figures.keys()
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
-def test_no_walk_of_ten_thousand_stores_or_publishes_what_is_not_true(
+def test_walks_of_ten_thousand_templates_store_and_publish_only_true_values(
     part: int, migrated: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kind, figures = machine(migrated, tmp_path)
@@ -176,7 +178,7 @@ def test_no_walk_of_ten_thousand_stores_or_publishes_what_is_not_true(
 
 
 def shown(figures: Mapping[str, int]) -> str:
-    """Print what happened: the sums first, then each kind of fault and each way to end."""
+    """Print the numbers of events: the totals, each kind of fault, each status."""
     sums = [name for name in figures if not name.startswith(" ")]
     parts = sorted(name for name in figures if name.startswith(" "))
     return "\n".join(f"{name:24}{figures[name]:8}" for name in [*sums, *parts])
@@ -189,10 +191,10 @@ def shown(figures: Mapping[str, int]) -> str:
         *(pytest.param(each, marks=pytest.mark.long) for each in ("404", "422", "last", "first")),
     ],
 )
-def test_the_fake_client_ends_every_run_as_the_real_client_does_over_a_socket(
+def test_runs_with_the_fake_client_end_as_with_the_real_client_over_sockets(
     past_end: str, migrated: dict[str, str], tmp_path: Path
 ) -> None:
-    story = [
+    history = [
         [Event(1, "replace", 0, 7), Event(2, "twin", 1)],
         [Event(0, "bad-record", 1, 2), Event(1, "no-id")],
         [Event(0, "partial", 4), Event(3, "empty"), Event(4, "server-error")],
@@ -212,7 +214,7 @@ def test_the_fake_client_ends_every_run_as_the_real_client_does_over_a_socket(
         with World.at(file) as world:
             world.catalog.past_end = past_end
             world.fill(6).run(sockets=sockets)
-            ends = [world.run(*script, sockets=sockets).run for script in story]
+            ends = [world.run(*script, sockets=sockets).run for script in history]
             statuses = [(run.status, run.error_code, run.requests - run.retries, run.rejected) for run in ends]
             dumps.append((statuses, world.database.catalog_dump()))
     assert dumps[0] == dumps[1]

@@ -1,6 +1,6 @@
-"""What apps bring to the database is opened on what a synchronisation wrote; docs/database.md says what it sees.
+"""Tools of apps open a synchronised database, with the results that docs/database.md describes.
 
-The tools are heavy, so they are installed into an environment of their own, by hash, and only when the long tests are asked for.
+The tools are large, so they are installed by hash into a separate environment, and only for the long tests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter with the tools; where they cannot be installed the tests are skipped by name."""
+    """An interpreter with the tools; if they cannot be installed, the tests are skipped with the reason."""
     return python_with(ROOT / "tests" / "tools" / "requirements.txt", tmp_path_factory.mktemp("tools"))
 
 
@@ -40,27 +40,27 @@ def filled(database: Database) -> Database:
 
 
 def opened(python: Path, tool: str, database: Database) -> dict[str, Any]:
-    """Open the database with a tool, in a process of its own; give what it saw."""
+    """Open the database with a tool in another process; return its output."""
     file = database.url.removeprefix("sqlite:///")
     plain = f"{database.kind}://{database.url.split('://', 1)[1].split('?')[0]}"
     where = plain if tool in {"django_app", "automap", "pandas_frame"} else file
     command = [str(python), "-m", f"tests.tools.{tool}", where]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    said = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert said.returncode == 0, said.stderr
-    read: dict[str, Any] = json.loads(said.stdout)
+    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert result.returncode == 0, result.stderr
+    read: dict[str, Any] = json.loads(result.stdout)
     return read
 
 
-def test_djangos_inspectdb_takes_prices_for_decimals_and_its_models_read_the_views(python: Path, filled: Database) -> None:
+def test_inspectdb_of_django_maps_prices_to_decimals_and_its_models_read_the_views(python: Path, filled: Database) -> None:
     seen = opened(python, "django_app", filled)
     inspected = seen.pop("inspected")
     assert inspected.keys() >= VIEWS.keys() | metadata.tables.keys()
-    exact = {"sqlite": "TextField"}.get(filled.kind, "DecimalField")  # on SQLite it knows no DOUBLE: "a guess", as it says itself
+    exact = {"sqlite": "TextField"}.get(filled.kind, "DecimalField")  # on SQLite it has no type for DOUBLE and guesses one
     assert (inspected["current_prices"]["credit"], inspected["picker"]["lowest_credit"]) == (exact, exact)
     assert inspected["consume_items"]["pk"] == "CompositePrimaryKey"
     assert inspected["picker"]["prices"] == {"postgresql": "JSONField"}.get(filled.kind, "TextField")
-    stored = ("picker", "current_templates")  # on SQLite nothing is said of the times that `sync_status` works out
+    stored = ("picker", "current_templates")  # on SQLite nothing is result of the times that `sync_status` works out
     assert {inspected[view][name] for view in stored for name in VIEWS[view] if name.endswith("_at")} == {"DateTimeField"}
     assert seen == {
         "cheap": ["1", "2", "4", "6"],
@@ -75,7 +75,7 @@ def test_djangos_inspectdb_takes_prices_for_decimals_and_its_models_read_the_vie
     }
 
 
-def test_automap_takes_every_table_by_itself_and_views_that_are_told_their_key(python: Path, filled: Database) -> None:
+def test_automap_maps_every_table_and_views_with_a_declared_key(python: Path, filled: Database) -> None:
     seen = opened(python, "automap", filled)
     assert seen.pop("mapped") == sorted({*metadata.tables, "sync_alembic_version", "picker", "current_prices"})
     number = {"sqlite": "float"}.get(filled.kind, "Decimal")
@@ -86,13 +86,13 @@ def test_automap_takes_every_table_by_itself_and_views_that_are_told_their_key(p
     }
 
 
-def test_pandas_reads_prices_as_numbers_and_times_as_utc_once_it_is_told(python: Path, filled: Database) -> None:
+def test_pandas_reads_prices_as_numbers_and_times_as_utc_with_declared_types(python: Path, filled: Database) -> None:
     seen = opened(python, "pandas_frame", filled)
     texts = "str" if filled.kind != "postgresql" else "object"
     times = {"sqlite": "str", "postgresql": "datetime64[us, UTC]", "mariadb": "datetime64[us]"}[filled.kind]
     assert seen == {
         "as it comes": {"lowest_credit": "float64", "input_num": "int64", "prices": texts, "released_at": times},
-        "told to": {"credit": "float64", "valid_from": "datetime64[us, UTC]", "valid_until": "datetime64[us, UTC]"},
+        "declared": {"credit": "float64", "valid_from": "datetime64[us, UTC]", "valid_until": "datetime64[us, UTC]"},
         "iso": "datetime64[us, UTC]",
         "lowest": {"1": 166.5, "2": 166.5, "3": 400.0, "4": 166.5, "6": 166.5},
         "sum": 3530.2,

@@ -146,7 +146,7 @@ def illegal(nodes: list[Server]) -> list[str]:
 
 
 def test_no_run_of_three_workers_on_three_nodes_fails_for_a_conflict(
-    nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]
+    nodes: list[Server], tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     workers = start_workers(nodes, tmp_path)
     time.sleep(SECONDS)
@@ -154,11 +154,11 @@ def test_no_run_of_three_workers_on_three_nodes_fails_for_a_conflict(
     assert set(ends) <= {"succeeded", "lease-busy", "lease-lost"}
     assert ends["succeeded"] > SECONDS
     assert illegal(nodes) == []
-    tell(f"galera: three workers on three nodes: {dict(ends)}; 0 illegal states")
+    report(f"galera: three workers on three nodes: {dict(ends)}; 0 illegal states")
 
 
 def test_killed_frozen_and_isolated_nodes_and_workers_leave_one_consistent_history(
-    nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]
+    nodes: list[Server], tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     workers = start_workers(nodes, tmp_path)
     nemesis = Nemesis(nodes, workers)
@@ -171,11 +171,11 @@ def test_killed_frozen_and_isolated_nodes_and_workers_leave_one_consistent_histo
     assert sync(BEFORE, engine, accept_removals=True, sleep=time.sleep).error is None
     engine.dispose()
     faults = sum(nemesis.done.values())
-    tell(f"galera: {faults} faults, {dict(nemesis.done)}, under three workers: {dict(ends)}; 0 illegal states on 3 nodes")
+    report(f"galera: {faults} faults, {dict(nemesis.done)}, under three workers: {dict(ends)}; 0 illegal states on 3 nodes")
 
 
 @pytest.mark.skipif("SYNC_TEST_TORTURE_UNFENCED" not in os.environ, reason="by command: SYNC_TEST_TORTURE_UNFENCED=1")
-def test_without_the_fence_the_same_torture_fails(nodes: list[Server], tmp_path: Path, tell: Callable[[str], None]) -> None:
+def test_without_the_fence_the_same_torture_fails(nodes: list[Server], tmp_path: Path, report: Callable[[str], None]) -> None:
     workers = start_workers(nodes, tmp_path, fenced=False)
     nemesis = Nemesis(nodes, workers)
     found: list[str] = []
@@ -185,7 +185,7 @@ def test_without_the_fence_the_same_torture_fails(nodes: list[Server], tmp_path:
         found = illegal(nodes)
     workers.end()
     faults = sum(nemesis.done.values())
-    tell(f"galera, no fence: after {faults} faults {found[:3]}")
+    report(f"galera, no fence: after {faults} faults {found[:3]}")
     assert found
 
 

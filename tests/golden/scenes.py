@@ -51,12 +51,12 @@ def rejected(database: Database) -> None:
 
 
 def unconfirmed(database: Database) -> None:
-    """Run over a catalog that lacks 39 and 40, where a look-up of either is answered with an error."""
+    """Run over a catalog without 39 and 40, whose look-ups return an error."""
     run_with(records(40), database.engine)
-    honest = catalog(records(38))
+    correct = catalog(records(38))
 
     def script(request: Request) -> Reply:
-        return failure(500) if request.query.get("template_id") in {"39", "40"} else honest(request)
+        return failure(500) if request.query.get("template_id") in {"39", "40"} else correct(request)
 
     with Hostile(script) as server:
         outcome = run_against(server.url, database.engine, workers=1, clock=ticking(START))
@@ -73,7 +73,7 @@ def killed(database: Database) -> None:
 
 
 def end_holder(database: Database) -> None:
-    """Make the lease's holder a process that has ended."""
+    """Make the holder of the lease a process that has ended."""
     mark = leases.process_mark()
     assert mark is not None
     with database.engine.begin() as connection:
@@ -90,6 +90,6 @@ def planned(minutes: int) -> Callable[[Database], None]:
 
 def hostile_error(database: Database) -> None:
     at_work(database)
-    nasty = {"status": "failed", "error_code": "500", "error": "it said: \x1b[2J\x07gone", "finished_at": START}
+    hostile = {"status": "failed", "error_code": "500", "error": "it said: \x1b[2J\x07gone", "finished_at": START}
     with database.engine.begin() as connection:
-        connection.execute(sa.update(sync_runs).values(nasty))
+        connection.execute(sa.update(sync_runs).values(hostile))

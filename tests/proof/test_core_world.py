@@ -111,10 +111,10 @@ def test_emptying_a_field_that_no_record_has_fails_the_check(monkeypatch: pytest
 
 @pytest.mark.ci_slice
 @pytest.mark.parametrize("field", LOSABLE)
-def test_a_consumer_of_three_templates_has_a_returned_field(field: str, tell: Callable[[str], None]) -> None:
+def test_a_consumer_of_three_templates_has_a_returned_field(field: str, report: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(3, Budget(3, 0), field=field, only_losses=True, runs=3)
-    tell(f"{field}: {summary(3, 'whole', world.counted, time.monotonic() - began)}")
+    report(f"{field}: {summary(3, 'whole', world.counted, time.monotonic() - began)}")
 
 
 @pytest.mark.ci_slice
@@ -122,10 +122,10 @@ def test_a_consumer_of_three_templates_has_a_returned_field(field: str, tell: Ca
     ("templates", "left"),
     [pytest.param(2, Budget(1, 1), id="an event and a fault"), pytest.param(2, Budget(2, 0), id="two events")],
 )
-def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Budget, tell: Callable[[str], None]) -> None:
+def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Budget, report: Callable[[str], None]) -> None:
     began = time.monotonic()
     world = explored(templates, left, field="ConsumeItems")
-    tell(summary(templates, "complete", world.counted, time.monotonic() - began))
+    report(summary(templates, "complete", world.counted, time.monotonic() - began))
 
 
 @pytest.mark.long
@@ -137,6 +137,6 @@ def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left:
         pytest.param(3, Budget(2, 0), id="three templates: two events"),
     ],
 )
-def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Budget, tell: Callable[[str], None]) -> None:
+def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Budget, report: Callable[[str], None]) -> None:
     began = time.monotonic()
-    tell(summary(templates, "complete", explored(templates, left).counted, time.monotonic() - began))
+    report(summary(templates, "complete", explored(templates, left).counted, time.monotonic() - began))

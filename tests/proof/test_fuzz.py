@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @pytest.mark.long
 @pytest.mark.parametrize("target", TARGETS)
-def test_any_input_is_accepted_or_refused_with_an_error_of_this_program(target: str, tell: Callable[[str], None]) -> None:
+def test_any_input_is_accepted_or_refused_with_an_error_of_this_program(target: str, report: Callable[[str], None]) -> None:
     seed = int(time.time())  # a failure is reported with it
     count = fuzz(target, 20.0, seed)
-    tell(f"{target}: {count:,} inputs, seed {seed}: no failure")
+    report(f"{target}: {count:,} inputs, seed {seed}: no failure")
     assert count > 100

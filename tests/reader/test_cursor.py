@@ -334,7 +334,7 @@ class History:
 
 @pytest.mark.parametrize("histories", [pytest.param(8, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
 def test_random_histories_leave_no_reader_with_a_wrong_copy(
-    histories: int, database: Database, tell: Callable[[str], None]
+    histories: int, database: Database, report: Callable[[str], None]
 ) -> None:
     random = Random(7)  # noqa: S311 - the same histories each time
     mine, without = Reader(validate_cursor), Reader(by_seq_alone)
@@ -346,7 +346,7 @@ def test_random_histories_leave_no_reader_with_a_wrong_copy(
             if random.random() < 0.25:
                 for reader in (mine, without):
                     reader.poll(database.engine, history.truth)
-    tell(f"{histories} histories: with the chain {mine.wrong} wrong, {mine.noticed} noticed; without {without.wrong} wrong")
+    report(f"{histories} histories: with the chain {mine.wrong} wrong, {mine.noticed} noticed; without {without.wrong} wrong")
     assert mine.wrong == 0
     assert mine.noticed > 0
     assert without.wrong > 0

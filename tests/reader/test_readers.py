@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
     Read = Callable[[list[str]], int]
-    Tell = Callable[[str], None]
+    Report = Callable[[str], None]
 
 SYNCS = 200
 SOME_AND_ALL = pytest.mark.parametrize(
@@ -139,17 +139,17 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
 
 @pytest.mark.long_on_servers
 @SOME_AND_ALL
-def test_a_reader_during_runs_is_never_refused_and_sees_one_catalog(database: Database, syncs: int, tell: Tell) -> None:
+def test_a_reader_during_runs_is_never_refused_and_sees_one_catalog(database: Database, syncs: int, report: Report) -> None:
     reads, catalogs = _read_during(database, syncs, retry_policy=0.0, leaving=False)
-    tell(f"{database.kind}: {syncs} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
+    report(f"{database.kind}: {syncs} syncs of a daemon, {reads} reads of {catalogs} catalogs, none mixed or refused")
 
 
 @SOME_AND_ALL
-def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs(sqlite: Database, syncs: int, tell: Tell) -> None:
+def test_a_reader_with_a_busy_timeout_is_never_refused_by_cron_jobs(sqlite: Database, syncs: int, report: Report) -> None:
     """The last connection to a SQLite file that closes checkpoints the write-ahead log under a lock; see docs/database.md."""
     syncs //= 3
     reads, catalogs = _read_during(sqlite, syncs, retry_policy=5.0, leaving=True)
-    tell(f"sqlite: {syncs} syncs of cron jobs, {reads} reads of {catalogs} catalogs, none mixed or refused")
+    report(f"sqlite: {syncs} syncs of cron jobs, {reads} reads of {catalogs} catalogs, none mixed or refused")
 
 
 def test_a_reader_in_a_long_transaction_blocks_no_writer_and_sees_one_catalog(database: Database) -> None:

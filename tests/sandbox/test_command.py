@@ -55,5 +55,5 @@ def test_the_commands_of_the_cookbook_print_the_documented_output(tmp_path: Path
         ran = shell(commands, tmp_path, of_sandbox(sandbox))
     for each in ran:
         assert each.code == 0, each
-        output = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8455", each.said).splitlines()
+        output = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8455", each.output).splitlines()
         assert not each.step.shown or output == each.step.shown, each

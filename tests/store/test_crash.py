@@ -94,7 +94,9 @@ SOME_AND_ALL = pytest.mark.parametrize("step", [
 
 @SOME_AND_ALL
 @pytest.mark.long_on_servers
-def test_a_run_killed_at_every_boundary_is_complete_or_absent(database: Database, step: int, tell: Callable[[str], None]) -> None:
+def test_a_run_killed_at_every_boundary_is_complete_or_absent(
+    database: Database, step: int, report: Callable[[str], None]
+) -> None:
     trial = Trial(database.engine, AFTER)
     passed = boundaries_of_a_run(database.url)
     last = len(passed)
@@ -107,14 +109,14 @@ def test_a_run_killed_at_every_boundary_is_complete_or_absent(database: Database
             trial.check(f"killed at boundary {number}")
     assert trial.outcomes["before"] > 25 / step
     assert trial.outcomes["after"] >= 1
-    tell(f"{database.kind}: killed at {trial.outcomes.total()} boundaries: {dict(trial.outcomes)}, else 0")
+    report(f"{database.kind}: killed at {trial.outcomes.total()} boundaries: {dict(trial.outcomes)}, else 0")
 
 
 # A full disk ------------------------------------------------------------------------------------------------------------
 
 
 @SOME_AND_ALL
-def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: int, tell: Callable[[str], None]) -> None:
+def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: int, report: Callable[[str], None]) -> None:
     trial = Trial(sqlite.engine, LARGE)
     file = str(sqlite.engine.url.database)
     for pages in itertools.count(0, 5 * step):
@@ -133,7 +135,7 @@ def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: 
         assert trial.check(f"{pages} free pages") == "before"
         assert sqlite.scalar("PRAGMA integrity_check") == "ok"
     assert trial.outcomes["before"] > 10 / step
-    tell(f"sqlite: disk full at {trial.outcomes.total()} sizes: {dict(trial.outcomes)}, else 0")
+    report(f"sqlite: disk full at {trial.outcomes.total()} sizes: {dict(trial.outcomes)}, else 0")
 
 
 def error_of_sync(engine: sa.Engine) -> SyncError | None:
@@ -151,7 +153,7 @@ def sync_with_small_files(url: str, most: int) -> None:
 
 
 @SOME_AND_ALL
-def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: int, tell: Callable[[str], None]) -> None:
+def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: int, report: Callable[[str], None]) -> None:
     trial = Trial(sqlite.engine, LARGE)
     for most in itertools.count(8192, (40 * 1024 + 512) * step):
         trial.again()
@@ -162,7 +164,7 @@ def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: 
             break
         assert code == 69
     assert trial.outcomes["before"] > 5 / step
-    tell(f"sqlite: files limited to {trial.outcomes.total() - 1} sizes: {dict(trial.outcomes)}, else 0")
+    report(f"sqlite: files limited to {trial.outcomes.total() - 1} sizes: {dict(trial.outcomes)}, else 0")
 
 
 # A server that dies -----------------------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
 
 
 @pytest.mark.long
-def test_a_server_restarted_mid_run_leaves_before_or_after(own_server: servers.Server, tell: Callable[[str], None]) -> None:
+def test_a_server_restarted_mid_run_leaves_before_or_after(own_server: servers.Server, report: Callable[[str], None]) -> None:
     engine = open_engine(own_server.url)
     schema.upgrade(engine)
     trial = Trial(engine, AFTER)
@@ -201,7 +203,7 @@ def test_a_server_restarted_mid_run_leaves_before_or_after(own_server: servers.S
     engine.dispose()
     assert ends["succeeded"] > 3, "an interrupted apply is retried as a whole"
     kind = own_server.url.partition(":")[0]
-    tell(f"{kind}: server killed at {sum(ends.values())} boundaries: runs {dict(ends)}; {dict(trial.outcomes)}, else 0")
+    report(f"{kind}: server killed at {sum(ends.values())} boundaries: runs {dict(ends)}; {dict(trial.outcomes)}, else 0")
 
 
 def boundaries_of_a_run(url: str) -> list[str]:

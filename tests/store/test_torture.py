@@ -210,7 +210,7 @@ def _torture(database: Database, folder: Path, seconds: float, *, fenced: bool =
     pytest.param(3, id="briefly", marks=pytest.mark.ci_slice), pytest.param(SECONDS, id="for long", marks=pytest.mark.long),
 ])  # fmt: skip
 def test_workers_killed_and_paused_at_random_cause_no_violation(
-    database: Database, seconds: float, tmp_path: Path, tell: Callable[[str], None]
+    database: Database, seconds: float, tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     reader, nemesis, ended = _torture(database, tmp_path, seconds)
     assert reader.complaints == []
@@ -228,7 +228,7 @@ def test_workers_killed_and_paused_at_random_cause_no_violation(
     assert set(database.statuses) <= {"succeeded", "skipped", "interrupted", "failed"}
     assert all(row["finished_at"] for row in database.rows("sync_runs"))
     assert anomalies(database) == []
-    tell(
+    report(
         f"{database.kind}, {seconds:g} s: {reader.reads} reads of {len(reader.versions)} catalogs, none torn, "
         f"none back; workers {dict(nemesis.done)}; runs {dict(ended)}; {outcome.run.run_id} attempts, 0 anomalies"
     )
@@ -265,8 +265,8 @@ def test_only_without_the_fence_a_reader_sees_the_catalog_go_back(
 
 
 @pytest.mark.skipif("SYNC_TEST_TORTURE_UNFENCED" not in os.environ, reason="by command: SYNC_TEST_TORTURE_UNFENCED=1")
-def test_without_the_fence_the_torture_itself_fails(database: Database, tmp_path: Path, tell: Callable[[str], None]) -> None:
+def test_without_the_fence_the_torture_itself_fails(database: Database, tmp_path: Path, report: Callable[[str], None]) -> None:
     reader, _nemesis, ended = _torture(database, tmp_path, 120, fenced=False)
     found = [*reader.complaints, *anomalies(database), *(end for end in ended if "said" in end)]
-    tell(f"{database.kind}, no fence: {found[:3]}")
+    report(f"{database.kind}, no fence: {found[:3]}")
     assert found

@@ -1,1 +1,1 @@
-"""Other people's tools, each opened on what a synchronisation wrote; run by `test_tools.py` in an environment of their own."""
+"""Scripts with tools of apps that open a synchronised database; `test_tools.py` runs them in a separate environment."""

@@ -1,4 +1,4 @@
-"""Map the tables and views with SQLAlchemy's automap, which takes tables by itself and views once it is told their keys.
+"""Map the tables and views with SQLAlchemy's automap, which maps tables, and views with declared keys.
 
 Run as `python -m tests.tools.automap URL`; prints one JSON object.
 """
@@ -17,7 +17,7 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "mariadb": "m
 
 
 def main(url: str) -> dict[str, Any]:
-    """Map, and ask."""
+    """Map the tables and views, and query them."""
     kind, _, rest = url.partition("://")
     engine = sa.create_engine(f"{DRIVERS[kind]}://{rest}")
     base = automap_base()

@@ -1,4 +1,4 @@
-"""Open the database as an existing Django app would: `inspectdb`, then the views as models, with the edits that the docs name.
+"""Open the database as an existing Django app: `inspectdb`, then the views as models, with the documented edits.
 
 Run as `python -m tests.tools.django_app URL`; prints one JSON object.
 """
@@ -35,7 +35,7 @@ def configure(url: str) -> None:
 
 
 def inspected() -> dict[str, dict[str, str]]:
-    """Give what `inspectdb` takes each column for: table -> column -> kind of field."""
+    """Return the type that `inspectdb` gives each column: table -> column -> type of field."""
     from django.core.management import call_command
 
     written = io.StringIO()
@@ -48,10 +48,10 @@ def inspected() -> dict[str, dict[str, str]]:
 
 
 def read() -> dict[str, Any]:
-    """Ask through models as `inspectdb` writes them, with a key and, on SQLite, the kinds put in by hand."""
+    """Query with models as written by `inspectdb`, with a key and, on SQLite, corrected types."""
     from django.db import models
 
-    class Picker(models.Model):  # type: ignore[misc]  # noqa: DJ008 - nobody shows it
+    class Picker(models.Model):  # type: ignore[misc]  # noqa: DJ008 - not displayed
         template_id = models.CharField(max_length=255, primary_key=True)
         lowest_credit = models.DecimalField(max_digits=30, decimal_places=15, null=True)
         prices = models.JSONField(null=True)

@@ -16,7 +16,7 @@ from tests.tools.automap import DRIVERS
 
 
 def main(url: str) -> dict[str, Any]:
-    """Read, and say which types the columns have."""
+    """Read the views, and print the types of the columns."""
     kind, _, rest = url.partition("://")
     engine = sa.create_engine(f"{DRIVERS[kind]}://{rest}")
     picker = pd.read_sql("SELECT * FROM picker ORDER BY template_id", engine)
@@ -26,7 +26,7 @@ def main(url: str) -> dict[str, Any]:
     engine.dispose()
     return {
         "as it comes": {name: str(picker[name].dtype) for name in ("lowest_credit", "input_num", "prices", "released_at")},
-        "told to": {name: str(history[name].dtype) for name in ("credit", "valid_from", "valid_until")},
+        "declared": {name: str(history[name].dtype) for name in ("credit", "valid_from", "valid_until")},
         "iso": str(parsed.dtype),
         "lowest": dict(zip(picker["template_id"], picker["lowest_credit"], strict=True)),
         "sum": float(history["credit"].sum()),

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 
 def main(file: str) -> dict[str, Any]:
-    """Ask what a script would ask first."""
+    """Run the most common queries of a script."""
     database = Database(file)
     picker = database["picker"]
     return {

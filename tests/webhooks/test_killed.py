@@ -165,7 +165,7 @@ def templates_in(request: Request, per: str) -> list[str]:
 @pytest.mark.parametrize("syncs", [pytest.param(3, id="some"), pytest.param(60, id="all", marks=pytest.mark.long)])
 @pytest.mark.long_on_servers
 def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_message(
-    database: Database, syncs: int, per: str, tell: Callable[[str], None]
+    database: Database, syncs: int, per: str, report: Callable[[str], None]
 ) -> None:
     faulty, dice = FaultyReceiver(), random.Random(2)  # noqa: S311 - the same kills each time
     url = database.engine.url.render_as_string(hide_password=False)
@@ -194,4 +194,4 @@ def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_
     assert len({(each.id, each.body) for each in receiver.requests}) == len(ids)
     assert faulty.answers >= ({"accept"} if syncs < 20 else {"accept", *FAULTS})
     counted = f"{len(ids)} messages, {len(receiver.requests)} attempts, {kills} kills"
-    tell(f"{database.kind}, one message a {per}: {counted}, in order, none lost")
+    report(f"{database.kind}, one message a {per}: {counted}, in order, none lost")

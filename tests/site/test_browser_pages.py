@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.long
 
 JUMPS = """() => new Promise(done => {
-told.push( =>   const shifts = [];
-  const observe = seen => shifts.push( => told.push(...seen.getEntries().map(each => each.value));
-  new PerformanceObserver(hear).observe({ type: 'layout-shift', buffered: true });
+  const shifts = [];
+  const observe = seen => shifts.push(...seen.getEntries().map(each => each.value));
+  new PerformanceObserver(observe).observe({ type: 'layout-shift', buffered: true });
   requestAnimationFrame(() => setTimeout(() => done(shifts.reduce((sum, each) => sum + each, 0)), 100));
 })"""
 REACHABLE = """() => [...document.querySelectorAll(

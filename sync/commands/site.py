@@ -105,6 +105,6 @@ def _site_address(url: str | None) -> str | None:
         good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment and url.isascii()
     except ValueError:
         good = False
-    if not good or any(char in url for char in " \"'<>\\"):
+    if not good or not url.isprintable() or any(char in url for char in " \"'<>\\"):
         raise UsageError("--base-url: expected an http or https address without ? and #, such as https://example.com/templates/.")
     return url if url.endswith("/") else f"{url}/"

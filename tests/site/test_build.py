@@ -312,14 +312,22 @@ def test_a_link_or_pipe_in_place_of_a_file_of_the_site_is_neither_followed_nor_o
 
 
 def test_the_command_reports_its_result_and_refuses_an_invalid_base_url(site: Site, sqlite: Database, tmp_path: Path) -> None:
-    first, second, refused = (
+    urls = (
+        "javascript:alert(1)",
+        "https://e.com/\x01",
+        "https://e.com/a\nb",
+        "https://e.com/\u00e9",
+        "https://e.com/'",
+        "https://",
+    )
+    first, second, *refused = (
         template_sync("site", "out", *flags, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
-        for flags in (["--json"], [], ["--base-url", "javascript:alert(1)"])
+        for flags in (["--json"], [], *(["--base-url", url] for url in urls))
     )
     assert (first.code, json.loads(first.out)["templates"]) == (0, 4)
     assert (second.code, second.out) == (0, "out/index.html: 4 templates, nothing new\n")
-    assert (refused.code, refused.out) == (2, "")
-    assert refused.err.startswith("error: --base-url: expected")
+    assert [(each.code, each.out) for each in refused] == [(2, "")] * len(urls)
+    assert all(each.err.startswith("error: --base-url: expected") for each in refused)
 
 
 def test_the_gallery_of_the_demo_contains_the_files_of_the_sandbox(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ class Backend(httpcore.NetworkBackend):
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any) -> _Stream:
-        """Connect to the first address that accepts."""
+        """Connect to the first address that accepts; each gets an equal share of the remaining time, at most `timeout`."""
         exchange = self.exchange
         inner = exchange.open(lambda: self._connect(exchange, host, port, timeout), lambda late: late.close())
         try:
@@ -158,12 +158,13 @@ class Backend(httpcore.NetworkBackend):
         found = _resolve(host, port)
         failure: TransportFailure = AddressRefused("its address is not permitted")
         exchange.stage = CONNECTING
-        for address in found:
-            if self._is_permitted is not None and not self._is_permitted(address):
-                continue
+        permitted = [each for each in found if self._is_permitted is None or self._is_permitted(each)]
+        for remaining, address in zip(range(len(permitted), 0, -1), permitted, strict=True):
+            share = exchange.left() / remaining  # otherwise the first address could take all of the time
             try:
                 # As bytes, because for a str Python would import the idna codec, 2 ms.
-                return self._inner.connect_tcp(cast("str", address.encode()), port, exchange.left(timeout))
+                limit = share if timeout is None else min(timeout, share)
+                return self._inner.connect_tcp(cast("str", address.encode()), port, limit)
             except httpcore.ConnectTimeout:
                 failure = TransportFailure(_LATE[CONNECTING], timed_out=True)
             except httpcore.ConnectError as error:

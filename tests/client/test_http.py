@@ -243,6 +243,22 @@ def test_a_connection_that_opens_after_the_deadline_is_closed(monkeypatch: pytes
     assert opened[0].get_extra_info("socket").fileno() == -1
 
 
+@pytest.mark.parametrize("ask", [page, webhook, ping, cover], ids=lambda ask: ask.__name__)
+def test_an_address_that_does_not_respond_leaves_time_for_the_next_one(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = httpcore.SyncBackend.connect_tcp
+
+    def connect_except_the_first(self: Any, host: Any, port: int, timeout: float, *rest: Any, **options: Any) -> Any:
+        if host == b"10.0.0.1":
+            threading.Event().wait(timeout)
+            raise httpcore.ConnectTimeout
+        return connect(self, host, port, timeout, *rest, **options)
+
+    monkeypatch.setattr("sync.client.backend._resolve", lambda _host, _port: ["10.0.0.1", "127.0.0.1"])
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect_except_the_first)
+    with Hostile(one_after_another(GOOD)) as server:
+        assert ask(server.url, Network(), 2.0) == ""
+
+
 @pytest.fixture
 def slow_dns(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A resolver that returns at the end of the test."""

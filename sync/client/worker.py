@@ -201,6 +201,7 @@ class Worker:
             ) from failure
         unpacked, damage = decompress(response.headers.get("content-encoding", ""), response.body)
         if damage is not None and response.status == OK:
+            statistics.count_code(OK)
             raise damage
         content = b"" if damage else bytes(unpacked)  # for an error the status is enough
         statistics.count(decompressed=len(content))

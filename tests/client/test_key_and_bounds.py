@@ -17,7 +17,7 @@ from sync.client.worker import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
 from tests.client.sending import GOOD, KEY, PAGE, RECORD, error_of, open_client, send_request
-from tests.hostile import GARBAGE, Hostile, Reply, bomb, failure, one_after_another, redirect, success
+from tests.hostile import GARBAGE, Hostile, Reply, bomb, failure, one_after_another, redirect, success, zipped
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -190,6 +190,13 @@ def test_the_rate_limit_separates_whole_bursts(rate: float, expected: list[float
 
 def test_the_rate_limit_counts_from_the_actual_start_of_a_request() -> None:
     assert begun(2, 4, busy=0.9) == [0, 0.9, 1.02, 1.92]
+
+
+def test_a_response_that_cannot_be_decompressed_is_counted_with_its_status() -> None:
+    whole = zipped(GOOD)
+    with Hostile(one_after_another(replace(whole, body=whole.body[:-1]), whole)) as server, open_client(server.url) as endpoint:
+        endpoint.get(PAGE)
+        assert (endpoint.statistics.requests, endpoint.statistics.by_code) == (2, {200: 2})
 
 
 def test_requests_retries_and_bytes_are_counted() -> None:

@@ -63,7 +63,8 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
     was replaced.
     """
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0) as file:  # noqa: PTH123 - it may be a pipe
+        # With an opener, `open` closes the descriptor also if the path is a directory.
+        with open(path, "rb", buffering=0, opener=_open_at_once) as file:
             found = os.fstat(file.fileno())
             content = _read_in_time(file, _SECRET_FILE_LIMIT + 1)
         text = content.decode("utf-8-sig").strip()
@@ -80,6 +81,11 @@ def secret_file(name: str, path: str | Path, warnings: list[str]) -> str:
     if stat.S_ISREG(found.st_mode) and found.st_nlink == 0 and not str(path).startswith(("/dev/", "/proc/")):
         warnings.append(f"{name} ({path}) is mounted, and was replaced or deleted on the host; restart the container to read it.")
     return text
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a pipe."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read_in_time(file: FileIO, most: int) -> bytes:

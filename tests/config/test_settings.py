@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -184,6 +185,15 @@ def test_a_missing_key_is_reported_if_it_is_needed() -> None:
 ])  # fmt: skip
 def test_every_spelling_of_a_database_works(url: str, driver: str) -> None:
     assert open_engine(url).url.drivername == driver
+
+
+def test_a_directory_instead_of_the_file_of_a_secret_leaves_no_descriptor_open(tmp_path: Path) -> None:
+    lowest = os.dup(2)
+    os.close(lowest)
+    assert "Is a directory" in problems({"CRUN_API_KEY_FILE": str(tmp_path)})[0]
+    after = os.dup(2)
+    os.close(after)
+    assert after == lowest
 
 
 CRON = "0 * * * *"

@@ -95,7 +95,7 @@ class Connection:
         self._backend = Backend(
             None if proxy else is_permitted, self._handshakes, tunnels=proxy is not None and parts.scheme == "https"
         )
-        self._proxy = proxy and httpcore.Proxy(proxy, ssl_context=trust if "https:" in proxy else None)
+        self._proxy = proxy and httpcore.Proxy(proxy, ssl_context=trust if schemes[1] == "https" else None)
         self._trust = trust
         self._transport: _Transport | None = None
         self._cancelled = False

@@ -146,11 +146,12 @@ def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Ask, certif
         assert server.requests[0].headers["host"] == "catalog.test"
 
 
-def test_an_https_proxy_opens_a_tunnel(certificate: Path) -> None:
+@pytest.mark.parametrize("scheme", ["https", "HTTPS"])
+def test_an_https_proxy_opens_a_tunnel(scheme: str, certificate: Path) -> None:
     with (
         OverTls(one_after_another(GOOD), certificate) as server,
         Tunnels(port_of(server), certificate=certificate) as proxy,
-        open_client("https://catalog.test", proxy=proxy.url, ca_bundle=str(certificate)) as endpoint,
+        open_client("https://catalog.test", proxy=proxy.url.replace("https", scheme), ca_bundle=str(certificate)) as endpoint,
     ):
         assert [endpoint.get(PAGE).records for _ in range(2)] == [[WIRE]] * 2
         assert (proxy.connections, server.connections) == (1, 1)

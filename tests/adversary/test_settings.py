@@ -59,7 +59,7 @@ SETTINGS = [
     *each("CRUN_BASE_URL", URL, "ftp://a", "//a", "a", "https://", "https:///x", "javascript:alert(1)"),
     *each("CRUN_BASE_URL", "plain http is allowed for loopback", "http://a", "http://localhost.evil", "http://2130706433", "http://0x7f.1"),
     *each("CRUN_BASE_URL", "without a user name", "https://u@a", "https://u:p@a", "http://127.0.0.1@evil", "http://127.0.0.1:9@evil"),
-    *each("CRUN_BASE_URL", "without a query or fragment", "https://a?b", "https://a#b"),
+    *each("CRUN_BASE_URL", "without a query or fragment", "https://a?b", "https://a#b", "https://a?", "https://a/#"),
     *each("SYNC_PROXY", "SYNC_PROXY: expected a URL", "http://a\nb", "socks5://a:1", "http://xn--/", "http://a:99999"),
     *each("SYNC_PING_URL", "SYNC_PING_URL: expected a URL", "http://a\nb", "http://xn--/", "mailto:x@y"),
     *each("SYNC_LEASE_TTL", DURATION, "999999999d", HUGE, "0", "-1s", "1e9", "nan", "\u0661s", "m", "1w", "1m30s"),

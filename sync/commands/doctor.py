@@ -18,7 +18,7 @@ from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
-from sync.errors import SyncError
+from sync.errors import ConfigurationError, SyncError
 from sync.reader.status import Overview, is_stale, overview
 from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
@@ -120,6 +120,8 @@ def _advice(failure: TransportFailure, usual: str) -> str:
 def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
     try:
         found = certificate(settings.base_url, Network.of(settings), SECONDS)
+    except ConfigurationError as error:  # an invalid SYNC_CA_BUNDLE
+        return Check("tls", Result.FAILED, str(error), error.hint, error.exit_code)
     except TransportFailure as failure:
         advice = _advice(failure, "Check the clock, a proxy, or SYNC_CA_BUNDLE.")
         return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
@@ -136,7 +138,12 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
     if settings.api_key is None:
         return
     once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
-    with ApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts) as api:
+    try:
+        client = ApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts)
+    except ConfigurationError as error:  # likewise
+        yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
+        return
+    with client as api:
         try:
             answer = api.get({"page": 1, "page_size": 1})
         except SyncError as error:

@@ -210,6 +210,17 @@ def test_doctor_checks_the_tls_certificate(sqlite: Database, certificate: Path) 
     assert "its TLS certificate could not be verified (self-signed certificate)" in unverified.seen
 
 
+def test_doctor_reports_a_ca_bundle_without_certificates_and_goes_on(sqlite: Database, certificate: Path, tmp_path: Path) -> None:
+    schema.prepare(sqlite.engine)
+    (bundle := tmp_path / "bundle.pem").touch()
+    with tls(certificate) as port:
+        found = checks(sqlite, f"https://localhost:{port}", SYNC_CA_BUNDLE=str(bundle))
+    for name in ("tls", "catalog"):
+        assert (found[name].result, found[name].exit_code) == (Result.FAILED, 78)
+        assert found[name].seen == f"SYNC_CA_BUNDLE: {bundle} has no usable certificates."
+    assert found["database"].result is Result.FINE
+
+
 @pytest.mark.parametrize(("code", "exit_code"), [(401, 77), (402, 77), (505, 77), (455, 75), (500, 75), (404, 76)])
 def test_doctor_reports_the_error_of_the_catalog(code: int, exit_code: int, sqlite: Database, upstream: Upstream) -> None:
     upstream.refuse(code)

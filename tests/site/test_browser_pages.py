@@ -125,6 +125,20 @@ def test_filters_language_and_theme_can_be_changed_with_keys(watch: Watch, small
     assert page.evaluate("() => [document.documentElement.lang, document.documentElement.dataset.theme]") == ["zh-CN", "dark"]
 
 
+@pytest.mark.parametrize(
+    ("view", "shown"), [("index.html#tag=Pets", "1 of 4 templates"), ("changes.html#kind=removed", "1 change")]
+)
+def test_the_link_to_the_content_keeps_the_filters(view: str, shown: str, watch: Watch, small: Site) -> None:
+    page = watch(small.folder.as_uri()).open(view)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => document.activeElement.id === 'main'")
+    page.reload()
+    page.wait_for_function("() => document.getElementById('count').textContent !== ''")
+    assert page.url.endswith(view)
+    assert page.locator("#count").inner_text() == shown
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_chinese_page_has_no_english_text_of_the_program(path: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), locale="zh-CN").open(path)

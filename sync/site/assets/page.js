@@ -28,6 +28,12 @@
     page.keep("theme", root.dataset.theme);
   });
 
+  // The fragment of the address holds the filters, so this link must not replace it.
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    document.getElementById("main").focus();
+  });
+
   // A picture that fails is removed, which shows the tile behind it. Errors do not bubble, so they are captured.
   addEventListener("error", (event) => {
     if (event.target instanceof HTMLImageElement) event.target.classList.add("broken");

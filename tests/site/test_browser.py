@@ -97,6 +97,19 @@ def test_every_value_of_a_filter_has_the_number_of_its_results(base: str, watch:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("resolution", ["", "480p", "1080p"])
+def test_a_price_limit_applies_to_the_counts_of_the_resolutions(resolution: str, base: str, watch: Watch) -> None:
+    here = watch(base)
+    page = here.open(f"index.html#max_price=170&resolution={resolution}")
+    offered = dict(page.locator("[name=resolution] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"))
+    assert {"480p", "720p", resolution} <= offered.keys()
+    for value in offered.keys() - {""}:
+        page.goto("about:blank")
+        here.open(f"index.html#max_price=170&resolution={value}")
+        assert offered[value] == f"{value} ({len(here.ids())})"
+
+
+@pytest.mark.long
 def test_a_preview_is_requested_on_hover_and_stopped_after_it(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open()

@@ -79,6 +79,19 @@ def test_a_url_restores_the_view_and_back_returns_to_the_previous_one(base: str,
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(("given", "shown"), [
+    ("max_price=%20", ""), ("max_price=Infinity", ""), ("max_price=-1", ""), ("max_price=abc", ""), ("search=%20", ""),
+    ("max_price=0x64", "100"), ("max_price=%2B100.", "100"), ("max_price=1e2", "100"), ("max_price=99.5", "99.5"),
+])  # fmt: skip
+def test_a_link_sets_no_filter_that_is_not_visible(given: str, shown: str, watch: Watch, small: Site) -> None:
+    here = watch(small.folder.as_uri())
+    page = here.open(f"index.html#{given}")
+    assert page.locator("[name=max_price]").input_value() == shown
+    assert here.ids() == (["2"] if shown else ALL)
+    assert page.locator("[type=reset]").is_visible() == bool(shown)
+
+
+@pytest.mark.long
 def test_every_value_of_a_filter_has_the_number_of_its_results(base: str, watch: Watch) -> None:
     here = watch(base)
     page = here.open("index.html#type=BEGIN_FRAME")

@@ -58,11 +58,16 @@
   // The state is in the URL, so that a view can be shared.
   function read() {
     const given = new URLSearchParams(location.hash.slice(1) || location.search);
-    const state = { search: given.get("search") ?? "", max_price: given.get("max_price") ?? "", sort: given.get("sort") ?? "newest" };
+    const state = { search: (given.get("search") ?? "").trim(), max_price: credits(given.get("max_price") ?? ""), sort: given.get("sort") ?? "newest" };
     for (const name of names) state[name] = spelled(name, given.get(name) ?? "");
     if (!["newest", "price", "name"].includes(state.sort)) state.sort = "newest";
-    if (!(Number(state.max_price) >= 0)) state.max_price = "";
     return state;
+  }
+
+  // A limit as its field can display it; another text, such as 0x64, would be a filter that is not visible.
+  function credits(text) {
+    const number = text.trim() === "" ? -1 : Number(text);
+    return number >= 0 && number < Infinity ? String(number) : "";
   }
 
   // Tags match in either language; case is ignored.

@@ -10,6 +10,7 @@ import pytest
 
 from sync.sandbox.catalog import make_catalog
 from tests.builders import run_with
+from tests.site.sites import bare
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -76,6 +77,24 @@ def test_a_url_restores_the_view_and_back_returns_to_the_previous_one(base: str,
     page.go_back()
     page.wait_for_function("() => document.querySelector('[name=resolution]').value === '720p'")
     assert here.ids() == ["5", "1", "2"]
+
+
+@pytest.mark.long
+def test_a_link_selects_the_value_of_its_case_among_values_that_differ_in_case_only(site: Site, watch: Watch) -> None:
+    words = ("solo", "Solo", "duo")
+    catalog = [
+        bare(str(at), Tags=[f"标签{at}"], Tags_en=[word], TemplateType=word, ConsumeItems=[{"Resolution": word, "Credit": 5}])
+        for at, word in enumerate(words)
+    ]
+    here = watch(site.after(catalog, stale_after=10.0**10).folder.as_uri())
+    for name in ("tag", "type", "resolution"):
+        for at, word in enumerate(words):
+            here.page.goto("about:blank")
+            page = here.open(f"index.html#{name}={word}")
+            assert (page.locator(f"[name={name}]").input_value(), here.ids()) == (word, [str(at)])
+        page.goto("about:blank")
+        here.open(f"index.html#{name}=DUO")
+        assert here.ids() == ["2"]
 
 
 @pytest.mark.long

@@ -70,9 +70,10 @@
     return number >= 0 && number < Infinity ? String(number) : "";
   }
 
-  // Tags match in either language; case is ignored.
+  // Tags match in either language; case is ignored, unless a value has exactly this case: values may differ in case only.
   function spelled(name, word) {
     const wanted = word.toLowerCase();
+    if (facets[name].values.includes(word)) return word;
     if (name === "tag") {
       const at = words.tags.findIndex((tag) => tag.some((text) => text && text.toLowerCase() === wanted));
       return at < 0 ? word : tagValues[valueOfTag[at]];

@@ -247,12 +247,16 @@ def send(
 
 
 def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
-    """Return a server's verified certificate, within `limit` seconds, or raise a TransportFailure."""
-    parts = urlsplit(url)
+    """Return a server's verified certificate, within `limit` seconds, or raise a TransportFailure.
+
+    Raises:
+        ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
+    """
+    parts, trust = urlsplit(url), authorities(network.ca_bundle)
     host, backend = parts.hostname or "", Backend(None, 1, tunnels=False)
     backend.exchange = Exchange(limit)
     try:
-        stream = backend.connect_tcp(host, parts.port or 443).start_tls(authorities(network.ca_bundle), host)
+        stream = backend.connect_tcp(host, parts.port or 443).start_tls(trust, host)
     except Exception as error:  # noqa: BLE001 - as above
         raise _as_failure(error, backend.exchange) from None
     found: ssl.SSLSocket = stream.get_extra_info("socket")

@@ -74,7 +74,7 @@ class Goal(NamedTuple):
     subject: str = "project"
 
     def sentence(self) -> str:
-        """Say what is required."""
+        """Return the requirement as text."""
         other = f" × {self.than if self.subject == 'project' else self.subject}" if self.than else ""
         return f"{self.case}: {self.what} ≤ {self.limit:g}{other}"
 
@@ -104,17 +104,17 @@ def measure(lab: Lab, given: argparse.Namespace) -> Figures:
         log(f"{turn + 1}/{given.rounds}  {case}: {subject}  {usage.wall:.2f} s, {usage.cpu:.2f} s CPU, {usage.memory:.0f} MiB")
 
     for turn in range(given.rounds):
-        for case, subjects in ((resize(case), subjects) for case, subjects in SCENARIOS if wanted(case, given.only)):
+        for case, subjects in ((resize(case), subjects) for case, subjects in SCENARIOS if is_selected(case, given.only)):
             able = [each for each in subjects if lab.can(case, each) and each not in given.without]
             start = turn % max(1, len(able))
             for subject in able[start:] + able[:start]:
                 note(turn, case, subject, lab.measure(case, subject))
-        for case, command in ((resize(case), command) for case, command in COMMANDS if wanted(case, given.only)):
+        for case, command in ((resize(case), command) for case, command in COMMANDS if is_selected(case, given.only)):
             note(turn, case, "project", lab.measure_command(case, command))
     return figures
 
 
-def wanted(case: Case, only: Sequence[str]) -> bool:
+def is_selected(case: Case, only: Sequence[str]) -> bool:
     """Return whether --only names this phase or command, by its first words."""
     return not only or any(case.phase.replace(" ", "-").startswith(each) for each in only)
 

@@ -200,7 +200,7 @@ def synchronise(database: Sqlite | Postgresql, answers: Iterable[Answer], now: i
 
 
 def write(database: Sqlite | Postgresql, differing: list[tuple[str, str, bytes]], changed: list[str], now: int) -> None:
-    """Write what is new or other than before."""
+    """Write new and changed records."""
     if not differing:
         return
     if changed:
@@ -225,7 +225,7 @@ def write(database: Sqlite | Postgresql, differing: list[tuple[str, str, bytes]]
 
 
 def main() -> None:
-    """Synchronise once and say what was counted."""
+    """Synchronise once and print the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("base_url")
     parser.add_argument("database_url")

@@ -44,7 +44,7 @@ OF_THE_PARENT, _OF_A_CHILD = (["--basetemp", str(folder)] for folder in _FOLDERS
 
 
 class TestsFailedError(Exception):
-    """The tests fail as it is."""
+    """The tests fail with the original source."""
 
 
 class InProcess:
@@ -60,7 +60,7 @@ class InProcess:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Run everything as it is, then against each mutant."""
+        """Run the tests with the original source, then with each mutant."""
         items = session.items
         for item, following in zip(items, [*items[1:], items[-1]], strict=True):
             reports = runtestprotocol(item, log=False, nextitem=following)
@@ -84,7 +84,7 @@ class InProcess:
 
         def work() -> bool:
             if not _put_in(self._module, function, source):
-                return True  # to be looked at anew
+                return True  # to be tested again
             for place, (item, after) in enumerate(zip(items, [*items[1:], items[-1]], strict=True)):
                 if any(report.failed for report in runtestprotocol(item, log=False, nextitem=after)):
                     self._failed[0] = place
@@ -152,7 +152,7 @@ class _Quickest:
         items.sort(key=lambda item: self._seconds.get(item.nodeid, 0))
 
 
-def noticed_anew(module: str, source: str, tests: Sequence[str], seconds: dict[str, float]) -> bool:
+def noticed_in_new_process(module: str, source: str, tests: Sequence[str], seconds: dict[str, float]) -> bool:
     """Import the project again, with another source of one module, and run the tests; return whether any fails."""
     file = sys.modules[module].__file__ or module
 
@@ -183,14 +183,14 @@ def in_child(work: Callable[[], bool]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def clear_away() -> None:
+def delete_files() -> None:
     """Delete the files of all these tests."""
     for folder in _FOLDERS:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def use_a_profile_without_luck() -> None:
-    """Let Hypothesis try the same every time, remember nothing, and not look for the shortest example."""
+def use_deterministic_profile() -> None:
+    """Make Hypothesis deterministic, without a database of examples and without shrinking."""
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     slow = [hypothesis.HealthCheck.too_slow]
     hypothesis.settings.register_profile(

@@ -1,4 +1,4 @@
-"""Change one place after another in the pure modules and the write path, and run their tests.
+"""Mutate the pure modules and the write path, one place at a time, and run their tests.
 
     python bench/mutants.py                          # all modules of bench/mutants.toml
     python bench/mutants.py catalog.diff             # one module, with each mutant that survives
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from forked_tests import OF_THE_PARENT, OPTIONS, InProcess, clear_away, noticed_anew, use_a_profile_without_luck
+from forked_tests import OF_THE_PARENT, OPTIONS, InProcess, delete_files, noticed_in_new_process, use_deterministic_profile
 from mutation import mutants
 
 if TYPE_CHECKING:
@@ -61,14 +61,14 @@ def measure(module: str, configured: Mapping[str, Any]) -> bool:
     tests = [f"tests/{test}" for test in configured["tests"]]
     tests += [f"--deselect=tests/{test}" for test in configured.get("without", [])]
     every = list(mutants(source))
-    use_a_profile_without_luck()
+    use_deterministic_profile()
     watcher = InProcess(name, source, every)
     with redirect_stdout(io.StringIO()) as output:
         passed = pytest.main([*OPTIONS, *OF_THE_PARENT, *tests], plugins=[watcher]) == pytest.ExitCode.OK
     if not passed:
         sys.exit(f"{output.getvalue()[-_SHOWN:]}\n{module}: its tests fail without a mutant.")
-    living = [mutant for mutant in watcher.unnoticed if not noticed_anew(name, mutant.source, tests, watcher.seconds)]
-    clear_away()
+    living = [mutant for mutant in watcher.unnoticed if not noticed_in_new_process(name, mutant.source, tests, watcher.seconds)]
+    delete_files()
     known = configured.get("equivalent", {})
     for mutant in living:
         if mutant.name not in known:

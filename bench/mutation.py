@@ -24,7 +24,7 @@ class Mutant:
     """A module with one thing changed.
 
     Attributes:
-        name: the function, and how it is changed: the same as long as these lines are, wherever they stand.
+        name: the function and the change; it does not depend on the position of the lines.
         line: where.
         source: the changed module.
         function: the outermost function in whose body the change is, as `Class.method` or `function`; None if outside of any.
@@ -39,13 +39,13 @@ class Mutant:
 def mutants(source: str) -> Iterator[Mutant]:
     """Return a module's mutants. Types, docstrings and what decorates a class are left."""
     tree = ast.parse(source)
-    silent = {id(inner) for node in ast.walk(tree) for part in _silent(node) for inner in ast.walk(part)}
+    without_effect = {id(inner) for node in ast.walk(tree) for part in _without_effect(node) for inner in ast.walk(part)}
     functions = dict(_functions(tree))
     seen: Counter[str] = Counter()
     for parent in ast.walk(tree):
         for field, value in ast.iter_fields(parent):
             for place, node in enumerate(value if isinstance(value, list) else [value]):
-                if not isinstance(node, ast.AST) or id(node) in silent:
+                if not isinstance(node, ast.AST) or id(node) in without_effect:
                     continue
                 for other in variants(node):
                     setattr(parent, field, [*value[:place], other, *value[place + 1 :]] if isinstance(value, list) else other)
@@ -59,7 +59,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 
 def variants(node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901 - one case after the other
-    """Return what could stand in a node's place."""
+    """Return the possible replacements of a node."""
     if isinstance(node, ast.Compare):
         for place, operator in enumerate(node.ops):
             if other := _OTHER.get(type(operator)):
@@ -88,7 +88,7 @@ def _with(node: Any, **fields: Any) -> Any:
     return changed
 
 
-def _silent(node: ast.AST) -> Iterator[ast.AST]:
+def _without_effect(node: ast.AST) -> Iterator[ast.AST]:
     """Return the parts of a node that do nothing when the program runs."""
     if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation:
         yield node.annotation
@@ -107,7 +107,7 @@ def _silent(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Name the outermost function of each node in the body of one."""
+    """Return the outermost function of each node in its body."""
     for node in tree.body:
         methods = node.body if isinstance(node, ast.ClassDef) else [node]
         before = f"{node.name}." if isinstance(node, ast.ClassDef) else ""

@@ -28,7 +28,7 @@ class Endpoint:
         self._versions = versions
 
     def answer(self, head: bytes) -> bytes:
-        """Return the whole answer to a request's head, headers included."""
+        """Return the complete response to the head of a request."""
         target = _TARGET.match(head)
         if target is None or (version := target[1].decode()) not in self._versions:
             return _http(_error(404, "no such resource"), b"404 Not Found")
@@ -66,7 +66,7 @@ def _http(body: bytes, status: bytes = b"200 OK") -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection. Each answer leaves `latency` seconds after its question came."""
+    """One persistent connection. Each response is sent `latency` seconds after its request."""
 
     def __init__(self, endpoint: Endpoint, latency: float) -> None:
         self._endpoint, self._latency = endpoint, latency
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where answers go."""
+        """Store the transport of responses."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP is one
         self._transport = transport
 

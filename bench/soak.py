@@ -72,7 +72,7 @@ class Server(ThreadingHTTPServer):
         self.trust.load_cert_chain(certificate)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands in the connection's own thread: a slow client must not stop the others."""
+        """Do the TLS handshake in the thread of the connection, because a slow client must not block the others."""
         with suppress(OSError), self.trust.wrap_socket(request, server_side=True) as secure:
             secure.settimeout(60)
             super().finish_request(secure, client_address)
@@ -142,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         return 200, json.dumps(answer, ensure_ascii=False).encode()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
-        """Keep no access log."""
+        """Write no access log."""
 
 
 class Sample(NamedTuple):
@@ -190,7 +190,7 @@ def start(server: Server, folder: Path, interval: str, port: int) -> subprocess.
 
 
 def put_key(folder: Path, key: str) -> str:
-    """Put a key into the daemon's file, in one step."""
+    """Replace the key file of the daemon atomically."""
     (folder / "new").write_text(key)
     (folder / "new").chmod(0o600)
     (folder / "new").replace(folder / "key")
@@ -205,7 +205,7 @@ def settings(server: Server, folder: Path) -> dict[str, str]:
     )
 
 
-def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: int, wanted: int) -> Iterator[Sample]:
+def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: int, until_runs: int) -> Iterator[Sample]:
     """Return a sample every half second until there were so many runs; meanwhile let weeks pass, and rotate the key."""
     evolved = rotated = 0
     while process.poll() is None:
@@ -213,7 +213,7 @@ def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: 
         with suppress(OSError):
             runs = runs_by_status(port).total()
             yield sample(process.pid, runs)
-            if runs >= wanted:
+            if runs >= until_runs:
                 return
             if runs // EVOLVE_EVERY > evolved:
                 evolved = runs // EVOLVE_EVERY

@@ -10,7 +10,7 @@ import time
 
 
 def spawn(command: list[str], environment: dict[str, str], folder: str) -> dict[str, float]:
-    """Run one process to its end; its stderr is ours, its other streams are nowhere."""
+    """Run one process to its end; its stderr is inherited, its other streams are discarded."""
     began = time.perf_counter()
     child = os.fork()
     if child == 0:
@@ -19,7 +19,7 @@ def spawn(command: list[str], environment: dict[str, str], folder: str) -> dict[
             os.dup2(nowhere, 0)
             os.dup2(nowhere, 1)
             os.chdir(folder)
-            os.execve(command[0], command, environment)  # noqa: S606 - no shell is wanted
+            os.execve(command[0], command, environment)  # noqa: S606 - without a shell
         finally:
             os._exit(127)
     _, status, usage = os.wait4(child, 0)

@@ -158,7 +158,7 @@ def _id(each: Record) -> Any:
 
 
 def scripted(script: Script) -> FakeClient:
-    """Give the replies of a scripted server without a network; a reply that breaks the connection becomes a 503."""
+    """Return the replies of a scripted server without a network; a reply that breaks the connection becomes a 503."""
     count = itertools.count(1)
 
     def answer(params: Params) -> tuple[int, bytes]:

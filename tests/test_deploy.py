@@ -1,6 +1,6 @@
-"""The files under deploy/ and the Dockerfile, each read by the tool that will read it in earnest, and their own promises.
+"""The files under deploy/ and the Dockerfile are valid for their tools and have the documented properties.
 
-A tool that this machine lacks skips its test by name. systemd-analyze is in CI, so there its absence is a failure.
+If a tool is not installed, its test is skipped with the reason. systemd-analyze must be installed in CI.
 """
 
 from __future__ import annotations
@@ -202,16 +202,16 @@ def units(tmp_path: Path) -> dict[str, Path]:
 
 
 def test_systemd_analyze_reports_nothing_about_the_units(units: dict[str, Path]) -> None:
-    said = output_of(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", *units.values())
-    assert "template-sync" not in said  # what it says of the machine's own units is not ours
+    output = output_of(tool("systemd-analyze"), "verify", "--man=no", "--recursive-errors=no", *units.values())
+    assert "template-sync" not in output  # its messages about other units of the machine are ignored
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_systemd_rates_the_exposure_of_each_service_at_two_or_better(units: dict[str, Path], name: str) -> None:
-    said = output_of(tool("systemd-analyze"), "security", "--no-pager", "--offline=true", units[name])
-    rating = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
-    assert rating, said
-    assert float(rating[1]) <= 2.0, said
+    output = output_of(tool("systemd-analyze"), "security", "--no-pager", "--offline=true", units[name])
+    rating = re.search(r"Overall exposure level for \S+: ([\d.]+)", output)
+    assert rating, output
+    assert float(rating[1]) <= 2.0, output
 
 
 def test_both_services_have_the_same_confinement_and_secrets() -> None:
@@ -291,8 +291,8 @@ def test_a_program_of_the_group_can_read_the_sqlite_file_without_blocking_the_se
 
 
 def test_systemd_sysusers_accepts_the_user() -> None:
-    said = output_of(tool("systemd-sysusers"), "--dry-run", DEPLOY / "systemd" / "template-sync.sysusers.conf")
-    assert "ignoring" not in said
+    output = output_of(tool("systemd-sysusers"), "--dry-run", DEPLOY / "systemd" / "template-sync.sysusers.conf")
+    assert "ignoring" not in output
 
 
 # --- cron ---
@@ -345,7 +345,7 @@ def last(instruction: str) -> str:
 
 
 def build_context(target: Path) -> None:
-    """Copy what .dockerignore lets through: it denies everything, then allows by name, then denies patterns again."""
+    """Copy the files that .dockerignore permits: it excludes everything, then includes names, then excludes patterns."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert lines[0] == "*"
     hidden = [line.removeprefix("**/") for line in lines if line.startswith("**/")]
@@ -399,7 +399,7 @@ def test_every_installation_in_the_image_is_locked_by_hash_or_has_no_dependencie
 
 
 def run_build_stages(context: Path, work: Path) -> Path:
-    """Do what the Dockerfile's stages before the last do, each below a directory of its own; give the last one's."""
+    """Run all stages of the Dockerfile but the last, each in its own directory; return the directory of the last one run."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     root, inside = work, "/"
     for word, rest in dockerfile():
@@ -460,8 +460,8 @@ def test_the_image_s_installation_steps_work_in_a_clean_environment(tmp_path: Pa
     state = tmp_path / "state"
     state.mkdir()
     environment = dict(assignment.split("=") for assignment in last("ENV").split() if assignment.startswith("PYTHON"))
-    said = output_of(program / "bin/template-sync", "--version", cwd=state, env=environment)
-    assert __version__ in said
+    output = output_of(program / "bin/template-sync", "--version", cwd=state, env=environment)
+    assert __version__ in output
     assert set(program.rglob("*")) == before
     assert not list(state.iterdir())
 
@@ -574,8 +574,8 @@ def test_the_patch_for_two_daemons_fits_the_deployment_and_the_database() -> Non
 @pytest.mark.parametrize("version", ["1.29", "1.37"])
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_the_manifests_match_the_schema_of_kubernetes(name: str, version: str) -> None:
-    said = output_of(tool("kubernetes-validate"), "--strict", "-k", version, DEPLOY / "kubernetes" / name)
-    assert "passed" in said
+    output = output_of(tool("kubernetes-validate"), "--strict", "-k", version, DEPLOY / "kubernetes" / name)
+    assert "passed" in output
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

@@ -32,9 +32,9 @@ DOCUMENTS = {
     for document in (README, CHANGES, EXAMPLES)
 }
 NOT_RUN = {
-    "python3 -m venv .venv": "installs; what it starts is run by a test of its own",
+    "python3 -m venv .venv": "installs packages; its last command has another test",
     ". .venv/bin/activate": "is for the machine of whoever reads it",
-    "export CRUN_API_KEY=": "the sandbox has a key of its own",
+    "export CRUN_API_KEY=": "the sandbox has its own key",
     "template-sync sandbox &": "the test's own sandbox serves instead",
     "template-sync daemon": "does not end; tests/daemon is about it",
     "crontab -l": "shows the machine's own",

@@ -22,7 +22,7 @@ from sync.store import schema
 from sync.store.engine import open_engine
 from tests.adversary.answers import ENVELOPES, STORED
 from tests.adversary.attack import BEFORE as TWELVE
-from tests.adversary.attack import KEPT, rows, strike
+from tests.adversary.attack import KEPT, rows, run_against_attack
 from tests.adversary.faults import FAULTS
 from tests.adversary.transport import ATTACKS
 from tests.builders import HASTY, Database, record, records, run_against
@@ -46,7 +46,7 @@ CORRECT = catalog(AFTER)
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Give an SQLite file in which BEFORE is stored, as bytes."""
+    """Return the bytes of an SQLite file that contains BEFORE."""
     return fill(tmp_path_factory.mktemp("filled"), BEFORE)
 
 
@@ -373,7 +373,7 @@ if __name__ == "__main__":
         def observed(fault: Attack) -> Attack:
             database = copied(content, Path(temporary))
             try:
-                outcome = strike(fault, database)
+                outcome = run_against_attack(fault, database)
             finally:
                 database.engine.dispose()
             code = outcome.error.exit_code if outcome.error else 0

@@ -101,7 +101,7 @@ def message(engine: sa.Engine) -> dict[str, Any]:
 
 
 def check_values(document: Record, fields: Sequence[Record]) -> None:
-    """Compare a document with the new value of each field; a URL may be signed anew."""
+    """Compare a document with the new value of each field; a URL may have a new signature."""
     prices = {price["resolution"]: price["credit"] for price in document["consume_items"]}
     assert fields
     for each in fields:

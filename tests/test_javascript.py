@@ -35,8 +35,8 @@ def in_folder(folder: Path, *command: str, given: str = "") -> subprocess.Comple
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the example with its tools; without them the tests are skipped with the reason."""
     folder = npm_project(EXAMPLE, tmp_path_factory.mktemp("typescript") / "example", "build", "template-sync.d.ts")
-    made = in_folder(folder, "npm", "run", "--silent", "types", given=json_text(everything()))
-    assert made.returncode == 0, made.stderr
+    types = in_folder(folder, "npm", "run", "--silent", "types", given=json_text(everything()))
+    assert types.returncode == 0, types.stderr
     return folder
 
 

@@ -102,8 +102,8 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
     store, clock = Store(database.engine, sleep=lambda _: None), at(number)
     with counting_unchanged() as unchanged:
         if attempt.refreshed is None:
-            dice = random.Random(number).random  # noqa: S311 - the same controls both times
-            outcome = synchronise(store, attempt.endpoint, attempt.options, trigger="run", ttl=60.0, clock=clock, random=dice)
+            rng = random.Random(number).random  # noqa: S311 - the same controls both times
+            outcome = synchronise(store, attempt.endpoint, attempt.options, trigger="run", ttl=60.0, clock=clock, random=rng)
         else:
             outcome = refresh(store, attempt.endpoint, attempt.refreshed, ttl=60.0, clock=clock)
     rows, served = seen(database, outcome)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 
-import dlt  # type: ignore[import-not-found]  # lives in an environment of its own
+import dlt  # type: ignore[import-not-found]  # in another environment
 from dlt.sources.helpers import requests  # type: ignore[import-not-found]
 
 if TYPE_CHECKING:

@@ -98,7 +98,7 @@ def values(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def merge(session: Session, record: dict[str, Any], found: Template | None, now: datetime) -> None:
-    """Bring one template to what was served."""
+    """Update one template to the served record."""
     key, new = record["TemplateId"], values(record)
     prices = [(item["Resolution"], item["Credit"]) for item in record["ConsumeItems"]]
     tags = list(zip(record["Tags"], record["Tags_en"], strict=True))

@@ -70,7 +70,7 @@ def main(base_url: str, database_url: str) -> None:
 
 
 def store(db: Any, differing: list[tuple[str, dict[str, Any]]], *, known: bool) -> None:
-    """Write what is new or other than before."""
+    """Write new and changed records."""
     parts = {"Tags", "Tags_en", "ConsumeItems"}
     rows = (
         {**{name: value for name, value in record.items() if name not in parts}, "hash": hashed, "removed_at": None}

@@ -53,7 +53,7 @@ def with_form_hash(document: str) -> str:
 
 
 def body(records: Sequence[Any], total: Any = 12, **more: Any) -> bytes:
-    """Write an answer's body; `more` goes into the envelope."""
+    """Write the body of a response; `more` are further keys of the envelope."""
     return json.dumps({"code": 200, "message": "success", "data": {"total": total, "templates": list(records)}, **more}).encode()
 
 
@@ -63,18 +63,18 @@ def page(number: int) -> bytes:
 
 
 def http(*lines: str | bytes, end: str = "close") -> Reply:
-    """Send a head of these lines, a bytes line being the body and the last; nothing is added, not even a length."""
+    """Send these lines as head; a last line of bytes is the body. No header is added, not even a length."""
     content = lines[-1] if isinstance(lines[-1], bytes) else b""
     head = [line for line in lines if isinstance(line, str)]
     return Reply(raw="\r\n".join([*head, "", ""]).encode("latin-1") + content, end=end)
 
 
 def sized(content: bytes, *headers: str, status: str = "200 OK", version: str = "HTTP/1.1", end: str = "keep") -> Reply:
-    """Send a body with its right length, under headers of the attacker's choice."""
+    """Send a body with its correct length and any headers."""
     return http(f"{version} {status}", *headers, f"content-length: {len(content)}", content, end=end)
 
 
-def spoilt(change: Callable[[bytes], bytes], script: Script = CORRECT) -> Script:
+def with_pages_changed(change: Callable[[bytes], bytes], script: Script = CORRECT) -> Script:
     """Change the correct body of every page; look-ups stay correct."""
 
     def changed(request: Request) -> Reply:
@@ -84,26 +84,26 @@ def spoilt(change: Callable[[bytes], bytes], script: Script = CORRECT) -> Script
     return changed
 
 
-def swap(old: bytes, new: bytes) -> Script:
+def with_bytes_replaced(old: bytes, new: bytes) -> Script:
     """Replace these bytes in every page."""
 
     def change(content: bytes) -> bytes:
         assert old in content, "the page does not contain these bytes"
         return content.replace(old, new)
 
-    return spoilt(change)
+    return with_pages_changed(change)
 
 
 def looked_up(gone: Reply, impossible: Reply | None = None, known: Callable[[Request], Reply] = CORRECT) -> Script:
     """Serve valid pages; send these replies to look-ups of 12 (removed), of an impossible id, and of present templates."""
 
     def script(request: Request) -> Reply:
-        wanted = request.query.get("template_id")
-        if wanted == "12":
+        template_id = request.query.get("template_id")
+        if template_id == "12":
             return gone
-        if wanted is not None and len(wanted) > len("12"):
+        if template_id is not None and len(template_id) > len("12"):
             return gone if impossible is None else impossible
-        return known(request) if wanted is not None else CORRECT(request)
+        return known(request) if template_id is not None else CORRECT(request)
 
     return script
 
@@ -113,7 +113,7 @@ def always(reply: Reply) -> Script:
     return looked_up(reply, reply, lambda _request: reply)
 
 
-def until_then(correct: int, script: Script) -> Script:
+def correct_until(correct: int, script: Script) -> Script:
     """Send valid replies to the first look-ups, then those of the other script."""
     look_ups = 0
 
@@ -145,14 +145,14 @@ LONGEST_ERROR = 600
 
 @dataclass(frozen=True)
 class Attack:
-    """What a server does, and the result that the run must have.
+    """The responses of a server, and the required result of the run.
 
     Attributes:
         code: the exit code.
         rows: added, changed, removed, and the number of rejected records.
         settings: of the run.
         exact: the bytes of `export` follow from `rows`; otherwise only the ids and titles do.
-        ended: the run's status, where it does not follow from the exit code and the rows.
+        ended: the status of the run, if it does not follow from the exit code and the rows.
     """
 
     name: str
@@ -175,14 +175,14 @@ class Attack:
         return replace(self, ended=status)
 
 
-def in_place_of_2(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
+def second_page(name: str, reply: Reply, code: int, rows: str = NOTHING, **settings: Any) -> Attack:
     """Send this reply for the second of three pages; the other pages and the look-ups are valid."""
     return Attack(name, faulty(CORRECT, {2: reply}), code, rows, tuple(settings.items()))
 
 
-def unread_2(name: str, reply: Reply) -> Attack:
+def unreadable_second_page(name: str, reply: Reply) -> Attack:
     """Make page 2 unreadable: the records of the other pages are applied, and nothing is removed."""
-    return in_place_of_2(name, reply, 76, KEPT)
+    return second_page(name, reply, 76, KEPT)
 
 
 _filled: list[bytes] = []
@@ -204,7 +204,7 @@ def fill(database: Database) -> Database:
     return database
 
 
-def strike(attack: Attack, database: Database) -> Outcome:
+def run_against_attack(attack: Attack, database: Database) -> Outcome:
     """Run once against the attack, over a database that holds the previous catalog."""
     with Hostile(attack.script) as server:
         settings = {
@@ -222,11 +222,11 @@ def rows(outcome: Outcome) -> str:
     return f"+{run.added} ~{run.changed} -{run.removed}" + (f", {run.rejected} rejected" if run.rejected else "")
 
 
-def withstood(attack: Attack, database: Database) -> None:
+def check_result(attack: Attack, database: Database) -> None:
     """Check the status, the exit code, the rows, the bytes of `export`, and the invariants."""
     unchanged = attack.status in {"failed", "deferred"}
     before = database.catalog_dump() if unchanged else {}
-    outcome = strike(attack, database)
+    outcome = run_against_attack(attack, database)
     code = outcome.error.exit_code if outcome.error else 0
     found = (str(outcome.run.status), code, rows(outcome))
     assert found == (attack.status, attack.code, attack.rows), outcome.run.error
@@ -235,18 +235,18 @@ def withstood(attack: Attack, database: Database) -> None:
     if attack.exact:
         assert "".join(as_json_lines(kept)).encode() == expected
     else:
-        wanted = [json.loads(line) for line in expected.splitlines()]
+        expected_documents = [json.loads(line) for line in expected.splitlines()]
         assert [(each["template_id"], each["title_en"]) for each in kept] == [
-            (each["template_id"], each["title_en"]) for each in wanted
+            (each["template_id"], each["title_en"]) for each in expected_documents
         ]
         check("export", [printed(document) for document in kept])
         check("changes", changes(database.engine))
     assert anomalies(database) == []
     assert len(outcome.run.error or "") < LONGEST_ERROR
-    everything = database.dump()
-    assert SANDBOX_KEY not in str(everything)
-    assert len(everything["rejected_templates"]) == outcome.run.rejected
+    tables = database.dump()
+    assert SANDBOX_KEY not in str(tables)
+    assert len(tables["rejected_templates"]) == outcome.run.rejected
     if unchanged:
-        assert {name: everything[name] for name in before} == before
+        assert {name: tables[name] for name in before} == before
     (row,) = [row for row in database.rows("sync_runs") if row["run_id"] == outcome.run.run_id]
     assert (row["status"], row["error"], row["finished_at"] is None) == (attack.status, outcome.run.error, False)

@@ -18,10 +18,10 @@ from tests.adversary.attack import (
     NOTHING,
     SIZE,
     Attack,
-    in_place_of_2,
     looked_up,
-    spoilt,
-    unread_2,
+    second_page,
+    unreadable_second_page,
+    with_pages_changed,
 )
 from tests.builders import record
 from tests.hostile import NO_REPLY, RESET, Reply, Request, as_json, catalog, failure, faulty, html, one_after_another, success
@@ -35,16 +35,16 @@ NO_ID = success([record(TemplateId=...)])
 PRICES: list[dict[str, Any]] = BEFORE[0]["ConsumeItems"]
 
 CODES = [
-    *(in_place_of_2(f"code: {code} under HTTP 200", failure(code), 77) for code in (402, 505)),
-    *(in_place_of_2(f"code: {code} under HTTP 200", failure(code), 76) for code in (299, 422)),
-    in_place_of_2("code: 429 under HTTP 200", failure(429), 75),
-    *(unread_2(f"code: {code} under HTTP 200", failure(code)) for code in (500, 501)),
-    unread_2("code: a code of 40 digits", failure(10**40)),
-    *(unread_2(f"code: HTTP {code}", html(code)) for code in (408, 500, 502, 503, 504)),
-    *(in_place_of_2(f"code: HTTP {code}", html(code), 77) for code in (401, 403)),
-    in_place_of_2("code: HTTP 429", html(429), 75),
-    unread_2("code: HTTP 500 with a valid page", replace(GOOD, status=500)),
-    in_place_of_2("code: HTTP 404 with a valid page", replace(GOOD, status=404), 76),
+    *(second_page(f"code: {code} under HTTP 200", failure(code), 77) for code in (402, 505)),
+    *(second_page(f"code: {code} under HTTP 200", failure(code), 76) for code in (299, 422)),
+    second_page("code: 429 under HTTP 200", failure(429), 75),
+    *(unreadable_second_page(f"code: {code} under HTTP 200", failure(code)) for code in (500, 501)),
+    unreadable_second_page("code: a code of 40 digits", failure(10**40)),
+    *(unreadable_second_page(f"code: HTTP {code}", html(code)) for code in (408, 500, 502, 503, 504)),
+    *(second_page(f"code: HTTP {code}", html(code), 77) for code in (401, 403)),
+    second_page("code: HTTP 429", html(429), 75),
+    unreadable_second_page("code: HTTP 500 with a valid page", replace(GOOD, status=500)),
+    second_page("code: HTTP 404 with a valid page", replace(GOOD, status=404), 76),
     *(Attack(f"code: {code} for page 1", one_after_another(failure(code)), 76) for code in (404, 422)),
     Attack("code: 500 in the body once, then a valid response", faulty(CORRECT, {2: failure(500)}, times=1), 0, ALL),
     Attack("code: a connection reset once, then a valid response", faulty(CORRECT, {2: RESET}, times=1), 0, ALL),
@@ -64,19 +64,19 @@ def swapped(request: Request) -> Reply:
 
 
 def signed(request: Request) -> Reply:
-    """Sign every URL anew at every request."""
+    """Sign every URL again in every response."""
     return catalog([{**each, "Cover": f"https://media.example/cover.jpeg?sig={request.number}"} for each in AFTER])(request)
 
 
 PAGES = [
-    unread_2("page: 100,000 nested lists", Reply(b"[" * 100_000)),
-    unread_2("page: no list of templates", Reply(b'{"code": 200, "data": {}}')),
-    unread_2("page: `templates` is null", Reply(b'{"code": 200, "data": {"total": 12, "templates": null}}')),
-    unread_2("page: an empty list", success([], 12)),
-    unread_2("page: an empty list with total 0", success([], 0)),
-    unread_2("page: only two of its four templates", success(AFTER[4:6], 12)),
-    unread_2("page: page 1 in place of page 2", success(AFTER[:4], 12)),
-    unread_2("page: one template of page 1 instead of its own", success([AFTER[0], *AFTER[5:8]], 12)),
+    unreadable_second_page("page: 100,000 nested lists", Reply(b"[" * 100_000)),
+    unreadable_second_page("page: no list of templates", Reply(b'{"code": 200, "data": {}}')),
+    unreadable_second_page("page: `templates` is null", Reply(b'{"code": 200, "data": {"total": 12, "templates": null}}')),
+    unreadable_second_page("page: an empty list", success([], 12)),
+    unreadable_second_page("page: an empty list with total 0", success([], 0)),
+    unreadable_second_page("page: only two of its four templates", success(AFTER[4:6], 12)),
+    unreadable_second_page("page: page 1 in place of page 2", success(AFTER[:4], 12)),
+    unreadable_second_page("page: one template of page 1 instead of its records", success([AFTER[0], *AFTER[5:8]], 12)),
     Attack("page: an empty list once, then a valid response", faulty(CORRECT, {2: success([], 12)}, times=1), 0, ALL),
     *(served(f"page: pages after the last are {what}", 0, ALL, past_end=end) for what, end in (
         ("empty", "empty"), ("null", "null"), ("the last page", "last"), ("the first page", "first"), ("404", 404), ("422", 422),
@@ -149,9 +149,9 @@ RECORDS = [
     bad("null in a list of tags", Tags=[None, "a"]),
     bad("nesting of 40 levels", x=nested(40)),
     bad("two unknown fields of one name", **{"ConsumeItems.Unit": 1, "ConsumeItems": [{**PRICES[0], "Unit": 1}]}),
-    Attack("record: nesting of 50,000 levels", spoilt(lambda content: content.replace(b'"changed"', DEEP)), 0, SPOILT),
-    Attack("record: a JSON key listed twice", spoilt(lambda content: content.replace(b'"Title_en": "changed"', b'"Title_en": "other", "Title_en": "changed"')), 0, ALL),
-    Attack("record: a title in Latin-1", spoilt(lambda content: content.replace(b'"changed"', b'"\xe9"')), 0, SPOILT),
+    Attack("record: nesting of 50,000 levels", with_pages_changed(lambda content: content.replace(b'"changed"', DEEP)), 0, SPOILT),
+    Attack("record: a JSON key listed twice", with_pages_changed(lambda content: content.replace(b'"Title_en": "changed"', b'"Title_en": "other", "Title_en": "changed"')), 0, ALL),
+    Attack("record: a title in Latin-1", with_pages_changed(lambda content: content.replace(b'"changed"', b'"\xe9"')), 0, SPOILT),
     odd("record without an id, whose media id is new", record(TemplateId=..., MediaId="9"), ALL),
     odd("record without an id, with the media id of template 12", record(TemplateId=...), KEPT),
     odd("record with a null id, with the media id of template 12", record(TemplateId=None), KEPT),

@@ -1,7 +1,7 @@
 """Other users of the same database: their tables, triggers, settings and statements, on each engine.
 
-`acts` are SQL statements, the same for all engines or by engine; a row without an engine does not apply to it. If the program
-refuses, the database is unchanged.
+The statements of a row are SQL, the same for all engines or by engine; a row without an engine does not apply to it. If this
+program refuses, the database is unchanged.
 """
 # ruff: noqa: E501 - each row is a line
 
@@ -17,28 +17,28 @@ SERVERS = ("postgresql", "mariadb")
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """What another user does, and the result of `db upgrade` or of a run.
+class OtherProgram:
+    """Statements of another program, and the result of `db upgrade` or of a run.
 
     Attributes:
-        acts: statements, by engine.
+        statements: by engine.
         code: the exit code; `codes` for engines that differ.
-        says: text that the error must contain.
+        message: a part of the error.
         during: the statements are executed while the second page is fetched, not before the run.
         at_once: the run is refused before it begins, and has no row.
     """
 
     name: str
-    acts: dict[str, tuple[str, ...]]
+    statements: dict[str, tuple[str, ...]]
     code: int = 0
     rows: str = ALL
-    says: str = ""
+    message: str = ""
     during: bool = False
     at_once: bool = False
     codes: dict[str, int] = field(default_factory=dict)
 
     def code_on(self, kind: str) -> int:
-        """Give the exit code on an engine."""
+        """Return the exit code on an engine."""
         return self.codes.get(kind, self.code)
 
 
@@ -47,30 +47,30 @@ def common(*statements: str, kinds: tuple[str, ...] = EVERY) -> dict[str, tuple[
     return dict.fromkeys(kinds, statements)
 
 
-def refused(name: str, *statements: str, says: str, kinds: tuple[str, ...] = EVERY, **codes: int) -> Neighbour:
+def refused(name: str, *statements: str, message: str, kinds: tuple[str, ...] = EVERY, **codes: int) -> OtherProgram:
     """A row that `db upgrade` must refuse."""
-    return Neighbour(name, common(*statements, kinds=kinds), 69, says=says, codes=codes)
+    return OtherProgram(name, common(*statements, kinds=kinds), 69, message=message, codes=codes)
 
 
 VERSIONS = "CREATE TABLE sync_alembic_version (version_num VARCHAR(32) NOT NULL)"
 OUR_TAGS = "CREATE TABLE tags (tag_id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(255) NOT NULL, name_en VARCHAR(255))"
 UPGRADES = [
-    refused("their tags", "CREATE TABLE tags (id INTEGER PRIMARY KEY, label VARCHAR(20))", "INSERT INTO tags VALUES (1, 'theirs')", says="tags"),
-    refused("their tags, with our columns", OUR_TAGS, "INSERT INTO tags VALUES (1, 'theirs', NULL)", says="tags"),
-    refused("their templates and tags", "CREATE TABLE templates (x INTEGER)", "CREATE TABLE tags (x INTEGER)", says="tags, templates"),
-    refused("their view called tags", "CREATE VIEW tags AS SELECT 1 AS tag_id, 'x' AS name, 'y' AS name_en", says="tags"),
-    refused("their view called current_templates", "CREATE VIEW current_templates AS SELECT 1 AS x", says="current_templates"),
-    refused("their table called change_feed", "CREATE TABLE change_feed (x INTEGER)", says="change_feed"),
-    refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", says="of another program", kinds=("sqlite", "postgresql")),
-    refused("an unknown version", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", says="newer than this version knows"),
-    refused("two versions", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001'), ('0002')", says="version"),
-    refused("the first revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", says="templates"),
-    refused("the current revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0002')", says="templates"),
-    Neighbour("their own tables", common("CREATE TABLE orders (x INTEGER)", "INSERT INTO orders VALUES (7)")),
-    Neighbour("their own Alembic", common("CREATE TABLE alembic_version (version_num VARCHAR(32))", "INSERT INTO alembic_version VALUES ('cafe')")),
-    Neighbour("an empty version table", common(VERSIONS)),
-    Neighbour("a database in UTF-16", {"sqlite": ("PRAGMA encoding='UTF-16le'", "CREATE TABLE theirs (x TEXT)")}),
-    Neighbour("a database in Latin-1", {"mariadb": ("ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci",)}),
+    refused("their tags", "CREATE TABLE tags (id INTEGER PRIMARY KEY, label VARCHAR(20))", "INSERT INTO tags VALUES (1, 'theirs')", message="tags"),
+    refused("their tags, with our columns", OUR_TAGS, "INSERT INTO tags VALUES (1, 'theirs', NULL)", message="tags"),
+    refused("their templates and tags", "CREATE TABLE templates (x INTEGER)", "CREATE TABLE tags (x INTEGER)", message="tags, templates"),
+    refused("their view called tags", "CREATE VIEW tags AS SELECT 1 AS tag_id, 'x' AS name, 'y' AS name_en", message="tags"),
+    refused("their view called current_templates", "CREATE VIEW current_templates AS SELECT 1 AS x", message="current_templates"),
+    refused("their table called change_feed", "CREATE TABLE change_feed (x INTEGER)", message="change_feed"),
+    refused("their table called TAGS", "CREATE TABLE TAGS (id INTEGER PRIMARY KEY)", message="of another program", kinds=("sqlite", "postgresql")),
+    refused("an unknown version", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('abc')", message="newer than this version knows"),
+    refused("two versions", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001'), ('0002')", message="version"),
+    refused("the first revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0001')", message="templates"),
+    refused("the current revision, without its tables", VERSIONS, "INSERT INTO sync_alembic_version VALUES ('0002')", message="templates"),
+    OtherProgram("their own tables", common("CREATE TABLE orders (x INTEGER)", "INSERT INTO orders VALUES (7)")),
+    OtherProgram("their own Alembic", common("CREATE TABLE alembic_version (version_num VARCHAR(32))", "INSERT INTO alembic_version VALUES ('cafe')")),
+    OtherProgram("an empty version table", common(VERSIONS)),
+    OtherProgram("a database in UTF-16", {"sqlite": ("PRAGMA encoding='UTF-16le'", "CREATE TABLE theirs (x TEXT)")}),
+    OtherProgram("a database in Latin-1", {"mariadb": ("ALTER DATABASE CHARACTER SET latin1 COLLATE latin1_swedish_ci",)}),
 ]  # fmt: skip
 
 REFUSE = {
@@ -102,56 +102,56 @@ SLOW = {
         *of_database("statement_timeout = '200ms'")["postgresql"],
     ),
 }
-"""A statement that takes longer than the database's own limit, which the program's limit must replace. A limit as short as a
-millisecond would already end, on a busy machine, the statement that replaces it."""
+"""A statement that takes longer than the limit of the database, which the program must replace by its own. On a busy machine a
+limit of a millisecond would end the statement that replaces it."""
 
 RUNS = [
-    Neighbour("a view on our tables", common("CREATE VIEW cheap AS SELECT template_id, credit FROM consume_items")),
-    Neighbour("a view on our views", common("CREATE VIEW mine AS SELECT template_id, title FROM current_templates")),
-    Neighbour("an additional column", common("ALTER TABLE templates ADD COLUMN mine INTEGER")),
-    Neighbour("an additional required column", common("ALTER TABLE templates ADD COLUMN mine INTEGER NOT NULL DEFAULT 3")),
-    Neighbour("an additional index", common("CREATE INDEX mine ON consume_items (credit)")),
-    Neighbour("a missing index", {kind: (f"DROP INDEX ix_template_changes_template_id{' ON template_changes' * (kind == 'mariadb')}",) for kind in EVERY}),
-    Neighbour("the views are missing", common(*no_views())),
-    Neighbour("a trigger that keeps a log", {
+    OtherProgram("a view on our tables", common("CREATE VIEW cheap AS SELECT template_id, credit FROM consume_items")),
+    OtherProgram("a view on our views", common("CREATE VIEW mine AS SELECT template_id, title FROM current_templates")),
+    OtherProgram("an additional column", common("ALTER TABLE templates ADD COLUMN mine INTEGER")),
+    OtherProgram("an additional required column", common("ALTER TABLE templates ADD COLUMN mine INTEGER NOT NULL DEFAULT 3")),
+    OtherProgram("an additional index", common("CREATE INDEX mine ON consume_items (credit)")),
+    OtherProgram("a missing index", {kind: (f"DROP INDEX ix_template_changes_template_id{' ON template_changes' * (kind == 'mariadb')}",) for kind in EVERY}),
+    OtherProgram("the views are missing", common(*no_views())),
+    OtherProgram("a trigger that keeps a log", {
         "sqlite": ("CREATE TABLE log (x TEXT)", "CREATE TRIGGER logs AFTER INSERT ON template_changes BEGIN INSERT INTO log VALUES (new.kind); END"),
         "mariadb": ("CREATE TABLE log (x TEXT)", "CREATE TRIGGER logs AFTER INSERT ON template_changes FOR EACH ROW INSERT INTO log VALUES (new.kind)"),
     }),
-    Neighbour("a trigger that refuses", REFUSE, 69, NOTHING, "not today"),
-    Neighbour("a missing column", common(*no_views("ALTER TABLE templates DROP COLUMN title_en")), 69, NOTHING, "title_en"),
-    Neighbour("a missing table", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags"),
-    Neighbour("a renamed table", common(*no_views("ALTER TABLE price_periods RENAME TO periods")), 69, NOTHING, "price_periods"),
-    Neighbour("the row of the lease is missing", common("DELETE FROM sync_lease"), 69, NOTHING, "required row is missing"),
-    Neighbour("the row of the state is missing", common("DELETE FROM sync_state"), 69, NOTHING, "required row is missing"),
-    Neighbour("two leases", common("INSERT INTO sync_lease (name, fence, expires) VALUES ('mine', 1, 0)"), 69, NOTHING),
-    Neighbour("two rows of the state", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
-    Neighbour("a feed that was set back", common("UPDATE sync_state SET last_seq = 0"), 69, NOTHING),
-    Neighbour("a run that never ended", common("INSERT INTO sync_runs (status, started_at, holder, fence, {trigger}) VALUES ('running', '2026-01-01 00:00:00', 'x', 99, 'run')")),
-    Neighbour("a document that is not an object", common("UPDATE template_versions SET document = '[]' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
-    Neighbour("a document without its fields", common("UPDATE template_versions SET document = '{}' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
-    Neighbour("a document that is not JSON", {"sqlite": ("UPDATE template_versions SET document = '{' WHERE template_id = '11'",)}, 69, NOTHING, "template_versions"),
-    Neighbour("a missing document", common("DELETE FROM template_versions WHERE template_id = '11'"), 75, NOTHING),
-    Neighbour("wrong hashes", common("UPDATE templates SET content_hash = 'x', wire_hash = 'x'")),
-    Neighbour("a rollback journal", {"sqlite": ("PRAGMA journal_mode=DELETE",)}),
-    Neighbour("counters that were set back", {"sqlite": ("UPDATE sqlite_sequence SET seq = 0",)}),
-    Neighbour("sessions in Latin-1", of_database("client_encoding = latin1")),
-    Neighbour("dates in another order", of_database("datestyle = 'SQL, DMY'")),
-    Neighbour("another time zone", of_database("timezone = 'Asia/Tokyo'")),
-    Neighbour("non-standard strings", of_database("standard_conforming_strings = off")),
-    Neighbour("numbers with few digits", of_database("extra_float_digits = -15")),
-    Neighbour("serializable transactions", of_database("default_transaction_isolation = serializable")),
-    Neighbour("deferrable transactions", of_database("default_transaction_deferrable = on")),
-    Neighbour("a short statement timeout", SLOW),
-    Neighbour("a read-only database", of_database("default_transaction_read_only = on"), 69, NOTHING, "read-only"),
-    Neighbour("a search path without the tables", of_database("search_path = nowhere"), 69, NOTHING, "search_path of this PostgreSQL session", at_once=True),
-    Neighbour("the lease is taken during the run", common("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9"), 75, NOTHING, "another run acquired it", during=True),
-    Neighbour("the row of the lease is deleted during the run", common("DELETE FROM sync_lease"), 75, NOTHING, "another run acquired it", during=True),
-    Neighbour("the row of the run is deleted during the run", common("DELETE FROM sync_runs WHERE status = 'running'"), 69, NOTHING, during=True),
-    Neighbour("a table is dropped during the run", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags", during=True),
-    Neighbour("a tag is inserted during the run", common("INSERT INTO tags VALUES (3, 'theirs', NULL)"), during=True),
+    OtherProgram("a trigger that refuses", REFUSE, 69, NOTHING, "not today"),
+    OtherProgram("a missing column", common(*no_views("ALTER TABLE templates DROP COLUMN title_en")), 69, NOTHING, "title_en"),
+    OtherProgram("a missing table", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags"),
+    OtherProgram("a renamed table", common(*no_views("ALTER TABLE price_periods RENAME TO periods")), 69, NOTHING, "price_periods"),
+    OtherProgram("the row of the lease is missing", common("DELETE FROM sync_lease"), 69, NOTHING, "required row is missing"),
+    OtherProgram("the row of the state is missing", common("DELETE FROM sync_state"), 69, NOTHING, "required row is missing"),
+    OtherProgram("two leases", common("INSERT INTO sync_lease (name, fence, expires) VALUES ('mine', 1, 0)"), 69, NOTHING),
+    OtherProgram("two rows of the state", common("INSERT INTO sync_state (name, last_seq, oldest_seq, unreconciled_runs) VALUES ('mine', 0, 1, 0)"), 69, NOTHING),
+    OtherProgram("a feed that was set back", common("UPDATE sync_state SET last_seq = 0"), 69, NOTHING),
+    OtherProgram("a run that never ended", common("INSERT INTO sync_runs (status, started_at, holder, fence, {trigger}) VALUES ('running', '2026-01-01 00:00:00', 'x', 99, 'run')")),
+    OtherProgram("a document that is not an object", common("UPDATE template_versions SET document = '[]' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
+    OtherProgram("a document without its fields", common("UPDATE template_versions SET document = '{}' WHERE template_id = '11'"), 69, NOTHING, "template_versions"),
+    OtherProgram("a document that is not JSON", {"sqlite": ("UPDATE template_versions SET document = '{' WHERE template_id = '11'",)}, 69, NOTHING, "template_versions"),
+    OtherProgram("a missing document", common("DELETE FROM template_versions WHERE template_id = '11'"), 75, NOTHING),
+    OtherProgram("wrong hashes", common("UPDATE templates SET content_hash = 'x', wire_hash = 'x'")),
+    OtherProgram("a rollback journal", {"sqlite": ("PRAGMA journal_mode=DELETE",)}),
+    OtherProgram("counters that were set back", {"sqlite": ("UPDATE sqlite_sequence SET seq = 0",)}),
+    OtherProgram("sessions in Latin-1", of_database("client_encoding = latin1")),
+    OtherProgram("dates in another order", of_database("datestyle = 'SQL, DMY'")),
+    OtherProgram("another time zone", of_database("timezone = 'Asia/Tokyo'")),
+    OtherProgram("non-standard strings", of_database("standard_conforming_strings = off")),
+    OtherProgram("numbers with few digits", of_database("extra_float_digits = -15")),
+    OtherProgram("serializable transactions", of_database("default_transaction_isolation = serializable")),
+    OtherProgram("deferrable transactions", of_database("default_transaction_deferrable = on")),
+    OtherProgram("a short statement timeout", SLOW),
+    OtherProgram("a read-only database", of_database("default_transaction_read_only = on"), 69, NOTHING, "read-only"),
+    OtherProgram("a search path without the tables", of_database("search_path = nowhere"), 69, NOTHING, "search_path of this PostgreSQL session", at_once=True),
+    OtherProgram("the lease is taken during the run", common("UPDATE sync_lease SET fence = fence + 1, holder = 'rival', expires = 9e9"), 75, NOTHING, "another run acquired it", during=True),
+    OtherProgram("the row of the lease is deleted during the run", common("DELETE FROM sync_lease"), 75, NOTHING, "another run acquired it", during=True),
+    OtherProgram("the row of the run is deleted during the run", common("DELETE FROM sync_runs WHERE status = 'running'"), 69, NOTHING, during=True),
+    OtherProgram("a table is dropped during the run", common(*no_views("DROP TABLE template_tags")), 69, NOTHING, "template_tags", during=True),
+    OtherProgram("a tag is inserted during the run", common("INSERT INTO tags VALUES (3, 'theirs', NULL)"), during=True),
 ]  # fmt: skip
 
 QUICK_ON_SERVERS = ("their tags, with our columns", "sessions in Latin-1")
-"""Rows that are quick tests on the servers, where each needs a database of its own."""
+"""Rows that are quick tests on the servers, where each needs its own database."""
 MORE_ON_SERVERS = ("dates in another order", "the lease is taken during the run")
 """Rows that CI runs there for each push."""

@@ -11,7 +11,7 @@ import pytest
 from sync.commands.export import as_json_lines
 from sync.reader.catalog import catalog as catalog_of
 from tests.adversary import answers, faults, transport
-from tests.adversary.attack import AFTER, SIZE, exported, fill, strike, withstood
+from tests.adversary.attack import AFTER, SIZE, check_result, exported, fill, run_against_attack
 from tests.builders import run_with
 from tests.conftest import KINDS
 
@@ -50,13 +50,13 @@ def cases() -> Iterator[ParameterSet]:
 
 @pytest.mark.parametrize(("attack", "database"), [*cases()], indirect=["database"])
 def test_a_fault_or_attack_has_the_result_of_its_row(attack: Attack, stored: Database) -> None:
-    withstood(attack, stored)
+    check_result(attack, stored)
 
 
 @pytest.mark.ci_slice
 def test_after_any_fault_one_run_without_faults_corrects_the_database(stored_in_sqlite: Database) -> None:
     for fault in faults.FAULTS[::9]:
-        strike(fault, stored_in_sqlite)
+        run_against_attack(fault, stored_in_sqlite)
     assert run_with(AFTER, stored_in_sqlite.engine, page_size=SIZE).error is None
     assert "".join(as_json_lines(catalog_of(stored_in_sqlite.engine))).encode() == exported("+1 ~1 -1")
 

@@ -36,7 +36,7 @@ peak = lambda: re.search(r"VmHWM:\s*([0-9]+)", pathlib.Path("/proc/self/status")
 atexit.register(lambda: pathlib.Path("peak").write_text(peak()))
 main()
 """
-"""The program, which writes its own peak memory in KiB at its end; the figure that a parent gets includes its own memory."""
+"""The program, which writes its peak memory in KiB at its end; the figure of a parent includes the memory of the parent."""
 ALLOWED = 400
 """MiB of memory for a whole run; the systemd units allow 512."""
 

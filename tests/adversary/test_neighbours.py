@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from tests.adversary.neighbours import Neighbour
+    from tests.adversary.neighbours import OtherProgram
     from tests.hostile import Reply, Request
 
 
 def act(database: Database, statements: Sequence[str]) -> None:
-    """Execute statements on a connection of their own."""
+    """Execute statements on another connection."""
     engine = sa.create_engine(database.engine.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     quoted = database.engine.dialect.identifier_preparer.quote_identifier("trigger")
     names = {"{database}": str(database.engine.url.database), "{trigger}": quoted}
@@ -39,10 +39,10 @@ def act(database: Database, statements: Sequence[str]) -> None:
             connection.exec_driver_sql(statement)
 
 
-def on_each_engine(lines: Sequence[Neighbour]) -> pytest.MarkDecorator:
-    """Pair each row with its engines; each needs a database of its own, so few of them are quick."""
+def on_each_engine(lines: Sequence[OtherProgram]) -> pytest.MarkDecorator:
+    """Pair each row with its engines; each needs its own database, so few of them are quick."""
 
-    def marks(place: int, line: Neighbour, kind: str) -> list[pytest.MarkDecorator]:
+    def marks(place: int, line: OtherProgram, kind: str) -> list[pytest.MarkDecorator]:
         if line.name in QUICK_ON_SERVERS or (kind == "sqlite" and place % 4 == 0):
             return []
         return [
@@ -52,9 +52,9 @@ def on_each_engine(lines: Sequence[Neighbour]) -> pytest.MarkDecorator:
     params = [
         pytest.param(line, kind, id=f"{kind}: {line.name}", marks=marks(place, line, kind))
         for place, line in enumerate(lines)
-        for kind in line.acts
+        for kind in line.statements
     ]
-    return pytest.mark.parametrize(("neighbour", "empty_database"), params, indirect=["empty_database"])
+    return pytest.mark.parametrize(("other", "empty_database"), params, indirect=["empty_database"])
 
 
 def all_there(engine: sa.Engine) -> dict[str, list[str]]:
@@ -68,13 +68,13 @@ def all_there(engine: sa.Engine) -> dict[str, list[str]]:
 
 
 @on_each_engine(UPGRADES)
-def test_an_upgrade_replaces_no_table_of_another_program(neighbour: Neighbour, empty_database: Database) -> None:
-    act(empty_database, neighbour.acts[empty_database.kind])
+def test_an_upgrade_replaces_no_table_of_another_program(other: OtherProgram, empty_database: Database) -> None:
+    act(empty_database, other.statements[empty_database.kind])
     before = all_there(empty_database.engine)
-    if neighbour.code_on(empty_database.kind):
+    if other.code_on(empty_database.kind):
         with pytest.raises(SchemaError) as caught:
             upgrade(empty_database.engine)
-        assert neighbour.says in str(caught.value)
+        assert other.message in str(caught.value)
         assert all_there(empty_database.engine) == before
         return
     upgrade(empty_database.engine)
@@ -87,30 +87,30 @@ def test_an_upgrade_replaces_no_table_of_another_program(neighbour: Neighbour, e
 
 
 @on_each_engine(RUNS)
-def test_a_run_works_beside_other_programs_or_reports_the_reason(neighbour: Neighbour, empty_database: Database) -> None:
+def test_a_run_works_beside_other_programs_or_reports_the_reason(other: OtherProgram, empty_database: Database) -> None:
     upgrade(empty_database.engine)
     assert run_with(BEFORE, empty_database.engine).error is None
-    statements = neighbour.acts[empty_database.kind]
+    statements = other.statements[empty_database.kind]
 
     def meanwhile(request: Request) -> Reply:
         if request.number == 2:
             act(empty_database, statements)
         return CORRECT(request)
 
-    if not neighbour.during:
+    if not other.during:
         empty_database.engine.dispose()
         act(empty_database, statements)
-    with Hostile(meanwhile if neighbour.during else CORRECT) as server:
-        if neighbour.at_once:
-            with pytest.raises(SyncError, match=neighbour.says) as refused:
+    with Hostile(meanwhile if other.during else CORRECT) as server:
+        if other.at_once:
+            with pytest.raises(SyncError, match=other.message) as refused:
                 prepare(empty_database.engine)
-            assert refused.value.exit_code == neighbour.code
+            assert refused.value.exit_code == other.code
             return
         prepare(empty_database.engine)
         outcome = run_against(server.url, empty_database.engine, page_size=SIZE, workers=1)
     code = outcome.error.exit_code if outcome.error else 0
-    assert (code, rows(outcome)) == (neighbour.code, neighbour.rows), outcome.error
-    assert neighbour.says in str(outcome.error)
+    assert (code, rows(outcome)) == (other.code, other.rows), outcome.error
+    assert other.message in str(outcome.error)
     if not code:
         assert empty_database.present == {each["TemplateId"] for each in AFTER}
 

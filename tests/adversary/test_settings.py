@@ -31,7 +31,7 @@ class Setting:
 
     variable: str
     value: str
-    says: str
+    message: str
     code: int = 78
     line: str = "run"
 
@@ -41,14 +41,14 @@ class Setting:
         return f"{self.variable}={ascii(self.value)[1:31]}" if self.variable else self.line[:40]
 
 
-def each(variable: str, says: str, *values: str, code: int = 78, line: str = "run") -> list[Setting]:
+def each(variable: str, message: str, *values: str, code: int = 78, line: str = "run") -> list[Setting]:
     """Make a row for each value."""
-    return [Setting(variable, value, says, code, line) for value in values]
+    return [Setting(variable, value, message, code, line) for value in values]
 
 
-def lines(says: str, *lines: str, code: int = 2) -> list[Setting]:
+def lines(message: str, *lines: str, code: int = 2) -> list[Setting]:
     """Make a row for each command line."""
-    return [Setting("", "", says, code, line) for line in lines]
+    return [Setting("", "", message, code, line) for line in lines]
 
 
 URL = "CRUN_BASE_URL: expected a URL such as https://api.crun.ai"
@@ -111,25 +111,25 @@ LINES = [
 
 @pytest.mark.parametrize("attack", SETTINGS, ids=lambda attack: attack.name)
 def test_an_invalid_setting_is_refused_by_name_and_nothing_is_written(attack: Setting, tmp_path: Path) -> None:
-    (tmp_path / "real").write_text("theirs")
+    (tmp_path / "real").write_text("other")
     (tmp_path / "link").symlink_to(tmp_path / "real")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     others = {"CRUN_API_KEY": ""} if attack.variable == "CRUN_API_KEY_FILE" else {}
     variables = {**NO_SERVER, **others, attack.variable: attack.value}
     result = template_sync(attack.line, folder=tmp_path, variables=variables, in_process=True)
-    assert (result.code, attack.says in result.err, result.out) == (attack.code, True, ""), result.err
+    assert (result.code, attack.message in result.err, result.out) == (attack.code, True, ""), result.err
     assert "Unexpected error" not in result.err
     assert "Traceback" not in result.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "link", "pipe", "real"]
-    assert ((tmp_path / "real").read_text(), (tmp_path / "link").is_symlink()) == ("theirs", True)
+    assert ((tmp_path / "real").read_text(), (tmp_path / "link").is_symlink()) == ("other", True)
 
 
 @pytest.mark.parametrize("attack", LINES, ids=lambda attack: attack.name)
 def test_an_invalid_argument_is_refused_and_nothing_is_written(attack: Setting, sqlite: Database, tmp_path: Path) -> None:
     before = fill(sqlite).dump()
     result = command(tmp_path, attack.line.split(" "), DATABASE_URL=sqlite.url)
-    assert (result.code, attack.says in result.err) == (attack.code, True), result.err[-500:]
+    assert (result.code, attack.message in result.err) == (attack.code, True), result.err[-500:]
     assert len(result.err) < LONGEST_ERROR
     assert sqlite.dump() == before
 

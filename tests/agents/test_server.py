@@ -176,8 +176,8 @@ def test_an_unexpected_error_is_an_internal_error_and_a_masked_log_line(
             raise RuntimeError("postgresql://me:hunter2hunter2@db/x")
 
     with Broken(filled.engine) as catalog:
-        said = in_memory(catalog, lambda client: refused(client, "catalog_status", {}))
-    assert said == "Internal error. The log of this server has the details."
+        message = in_memory(catalog, lambda client: refused(client, "catalog_status", {}))
+    assert message == "Internal error. The log of this server has the details."
     line = json.loads(capsys.readouterr().err.strip().splitlines()[-1])
     assert (line["event"], line["tool"]) == ("tool_failed", "catalog_status")
     assert "[secret]" in json.dumps(line)
@@ -190,8 +190,8 @@ def test_a_database_error_is_reported_without_its_url(filled: Database) -> None:
         return await refused(client, "search_templates", {"tag": "x"})
 
     with Catalog(filled.engine) as catalog:
-        said = in_memory(catalog, broken)
-    assert said == "Internal error: the database cannot be read now. The log of this server has the reason."
+        message = in_memory(catalog, broken)
+    assert message == "Internal error: the database cannot be read now. The log of this server has the reason."
 
 
 def test_the_tools_have_no_schema_dialect_and_no_text_of_the_catalog(filled: Database) -> None:
@@ -232,8 +232,8 @@ def test_a_client_that_disconnects_ends_the_server_with_0(filled: Database) -> N
     process = started(filled)
     assert process.stdout
     process.stdout.close()
-    _, said = process.communicate(json.dumps(BEGIN) + "\n", timeout=60)
-    assert (process.returncode, said) == (0, "")
+    _, message = process.communicate(json.dumps(BEGIN) + "\n", timeout=60)
+    assert (process.returncode, message) == (0, "")
 
 
 @pytest.mark.long
@@ -253,8 +253,8 @@ def test_invalid_messages_do_not_end_the_server(filled: Database) -> None:
         while (answer := json.loads(process.stdout.readline())).get("id") != request["id"]:
             pass
         assert part in answer, answer
-    said = process.communicate(timeout=60)[1]
-    assert (process.returncode, "Traceback" in said) == (0, False)
+    message = process.communicate(timeout=60)[1]
+    assert (process.returncode, "Traceback" in message) == (0, False)
 
 
 def test_a_missing_file_is_refused_with_its_absolute_path(tmp_path: Path) -> None:

@@ -128,9 +128,9 @@ SLIPS: list[tuple[str, dict[str, Any], str]] = [
 
 def test_invalid_arguments_are_refused_in_a_sentence(catalog: Catalog) -> None:
     for tool, arguments, sentence in SLIPS:
-        said = refusal(catalog, tool, **arguments)
-        assert sentence in said
-        assert said.isprintable()
+        message = refusal(catalog, tool, **arguments)
+        assert sentence in message
+        assert message.isprintable()
 
 
 def test_large_rows_are_returned_in_smaller_pages(sqlite: Database) -> None:

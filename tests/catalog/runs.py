@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Text(str):
-    """JSON text, for `wire` to write as it stands."""
+    """JSON text that `wire` writes unchanged."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ def nested(levels: int) -> Text:
 
 
 def nothing_stored(ids: Sequence[str]) -> dict[str, Document]:
-    """Stand for the documents of an empty database: no record can be unchanged."""
+    """Load documents from an empty database: no record can be unchanged."""
     assert not ids
     return {}
 
@@ -68,7 +68,7 @@ def new_parser(stored: Mapping[str, str | None] | None = None, **options: Any) -
 
 
 def hashes_of(*records: dict[str, Any]) -> dict[str, str | None]:
-    """Give the stored hashes after a run that served these records."""
+    """Return the stored hashes after a run over these records."""
     return {each["TemplateId"]: wire_hash(wire(each)) for each in records}
 
 
@@ -80,12 +80,12 @@ def read(*records: Any, page: int = 1) -> tuple[Snapshot, RecordParser]:
 
 
 def document_of(record: Any) -> Document:
-    """Give a good record's document."""
+    """Return the document of a valid record."""
     return parse_record(decode_json(wire(record)))
 
 
 class Run(NamedTuple):
-    """What one run found."""
+    """The result of one run."""
 
     changes: ChangeSet
     snapshot: Snapshot
@@ -100,20 +100,20 @@ class Run(NamedTuple):
 
     @property
     def reasons(self) -> list[tuple[str | None, str]]:
-        """Give the rejected records' ids and reasons."""
+        """Return the ids and reasons of the rejected records."""
         return [(bad.template_id, reason) for bad, reason in self.snapshot.rejected]
 
     @property
     def published(self) -> dict[str, list[dict[str, Any]]]:
-        """Give the fields of the templates that changed, by id."""
+        """Return the fields of the changed templates, by id."""
         return {each.template_id: [*each.fields] for each in self.changes.changes if each.kind == "changed"}
 
     def document(self, change: Change) -> Document:
-        """Give the document that a change leads to."""
+        """Return the document after a change."""
         return document_after(change, self.parser)
 
     def result(self) -> dict[str, Any]:
-        """Give all that is stored or published, except hashes of bytes and places in the spool."""
+        """Return everything that is stored or published, except hashes of bytes and positions in the spool."""
         of = self.changes
         return {
             "published": [(each.kind, each.template_id, each.fields, self.document(each)) for each in of.changes],
@@ -126,7 +126,7 @@ class Run(NamedTuple):
 
 @dataclass
 class Memory:
-    """What the database holds from one run to the next.
+    """The contents of the database between runs.
 
     Attributes:
         stored: id -> the hash of the bytes that were stored last, None where they must be read again.
@@ -145,16 +145,16 @@ class Memory:
         return memory
 
     def load(self, ids: Sequence[str]) -> dict[str, Document]:
-        """Give stored documents."""
+        """Return stored documents."""
         self.loaded.update(ids)
         return {key: self.documents[key] for key in ids}
 
     def forget_hashes(self) -> None:
-        """Let no record be unchanged by its hash in the next run."""
+        """Delete the hashes, so that the next run parses every record."""
         self.stored = dict.fromkeys(self.stored)
 
     def look(self, *records: Any, looked_up: Iterable[Any] = (), removed: Iterable[str] = (), exact: bool = True) -> Run:
-        """Find out what a run changes.
+        """Compute the changes of a run.
 
         Args:
             records: of the walk's one page.
@@ -171,7 +171,7 @@ class Memory:
         return Run(changes, snapshot, parser, served)
 
     def run(self, *records: Any, looked_up: Iterable[Any] = (), removed: Iterable[str] = (), exact: bool = True) -> Run:
-        """Find that out, and store it."""
+        """Compute the changes of a run, and store them."""
         found = self.look(*records, looked_up=looked_up, removed=removed, exact=exact)
         apply_changes(found.changes, found.document, self.stored, self.documents)
         return found
@@ -194,7 +194,7 @@ def base(template_id: str = "1", /, **changes: Any) -> dict[str, Any]:
 
 
 def compared(before: Sequence[Any], after: Sequence[Any]) -> Run:
-    """Run over one catalog and then over another; give what the second run found, the same with and without hashes."""
+    """Run over one catalog and then over another; return the result of the second run, which is equal with and without hashes."""
     found = []
     for with_hashes in (True, False):
         memory = Memory.after(*before)
@@ -207,6 +207,6 @@ def compared(before: Sequence[Any], after: Sequence[Any]) -> Run:
 
 
 def published(**changes: Any) -> list[dict[str, Any]]:
-    """Give the fields that are published when one of two templates changes so."""
+    """Return the published fields if one of two templates has these changes."""
     found = compared([base(), base("2")], [base(**changes), base("2")])
     return [each for change in found.changes.changes for each in change.fields]

@@ -31,9 +31,9 @@ UNPUBLISHED: dict[str, dict[str, Any]] = {
     "tags turned round": {"Tags": ["新", "热"], "Tags_en": ["New", "Hot"]},
     "ratios turned round": {"SupportAspectRatio": "1:1,9:16"},
     "prices turned round": {"ConsumeItems": BASE["ConsumeItems"][::-1]},  # type: ignore[index]  # it is the list above
-    "a URL signed anew": {"Cover": "https://m.example/c.jpeg?sig=2"},
+    "a URL with a new signature": {"Cover": "https://m.example/c.jpeg?sig=2"},
     "a URL signed": {"PreviewVideo": "https://m.example/p.mp4?sig=1"},
-    "a URL in an unknown field signed anew": {"Later": {"a": [1, 2], "url": "https://m.example/x?sig=2"}},
+    "a URL with a new signature in an unknown field": {"Later": {"a": [1, 2], "url": "https://m.example/x?sig=2"}},
 }
 
 
@@ -225,7 +225,7 @@ def test_a_removal_is_breaking_and_an_addition_is_not() -> None:
 
 
 def test_the_stored_reasons_do_not_change() -> None:
-    """They are stored in the feed: one that is spelled anew would pass by every app that looks for it."""
+    """They are stored in the feed: apps would not find one with another text."""
     assert REASONS == {
         "removed": "the template is gone",
         "more-images": "it takes more images than before",

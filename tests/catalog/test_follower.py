@@ -1,4 +1,4 @@
-"""A consumer that applies the published changes holds the documented columns of what is stored, whatever the history."""
+"""A consumer that applies the published changes has the stored documented columns after any history."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Step:
 
 
 def most(values: list[Any]) -> st.SearchStrategy[Any]:
-    """Choose a value; a present one in most cases, so that histories are not all rejections."""
+    """Choose a value, a present one in most cases, because otherwise most records are rejected."""
     return st.sampled_from([*values, *values[2:], *values[-1:] * 3])
 
 
@@ -85,7 +85,7 @@ HISTORIES = st.lists(STEPS, min_size=2, max_size=6)
 
 
 def records_of(step: Step) -> list[dict[str, Any]]:
-    """Write the records of a step's walk."""
+    """Return the records of the walk of a step."""
     lost = dict.fromkeys(step.lost, None if step.null else ...)
     served = []
     for template_id, fields in step.served.items():
@@ -97,7 +97,7 @@ def records_of(step: Step) -> list[dict[str, Any]]:
 
 
 def documented(written: Document) -> Document:
-    """Give what a consumer must hold: the documented columns, without the order of lists and the query strings of URLs."""
+    """Return the expected documents of a consumer, without the order of lists and the query strings of URLs."""
     found = {column: written[column] for column in COLUMNS.values()}
     return {
         **found,
@@ -107,14 +107,14 @@ def documented(written: Document) -> Document:
 
 
 def arguments(step: Step, memory: Memory) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Give the records of a step's walk, and the other arguments of its run."""
+    """Return the records of the walk of a step, and the other arguments of its run."""
     looked_up = [record(key, **fields) for key, fields in step.looked_up.items() if key not in step.served]
     absent = memory.documents.keys() - step.served.keys() - step.looked_up.keys()
     return records_of(step), {"looked_up": looked_up, "removed": step.removed & absent, "exact": step.exact}
 
 
 def follow(history: list[Step]) -> None:
-    """Run a history, and apply what it publishes as a consumer does; check after each run that the consumer holds the tables."""
+    """Run a history, and apply the published changes as a consumer; after each run it must equal the tables."""
     memory, consumer = Memory(), dict[str, Any]()
     for step in history:
         served, options = arguments(step, memory)

@@ -236,7 +236,7 @@ EVIDENCE = {"1": "lookup", "2": "lookup", "3": "lookup"}
 
 
 def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[str], list[Sequence[str]]]:
-    """Give the ids that are still removed, and each loaded batch of documents."""
+    """Return the ids that are still removed, and each loaded batch of documents."""
     loaded: list[Sequence[str]] = []
 
     def load(ids: Sequence[str]) -> dict[str, Any]:

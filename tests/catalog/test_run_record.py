@@ -108,7 +108,7 @@ def test_changes_are_additions_removals_and_changes() -> None:
 BEGAN = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, 12, 5, tzinfo=UTC)
 RUN = Run(7, "daemon", Status.RUNNING, BEGAN, pages=6, seen=280, added=3, holder="host:1", fence=9)
-ASKED = RequestStatistics(requests=8, retries=2, bytes=4096, decompressed=65536)
+STATISTICS = RequestStatistics(requests=8, retries=2, bytes=4096, decompressed=65536)
 
 
 def row(status: Status, error_code: str | None = None, error: str | None = None) -> Run:
@@ -120,7 +120,7 @@ def row(status: Status, error_code: str | None = None, error: str | None = None)
 
 
 def test_a_run_without_a_problem_succeeded() -> None:
-    assert finish_applied(RUN, None, ASKED, NOW) == row(Status.SUCCEEDED)
+    assert finish_applied(RUN, None, STATISTICS, NOW) == row(Status.SUCCEEDED)
 
 
 @pytest.mark.parametrize(("problem", "expected"), [
@@ -128,7 +128,7 @@ def test_a_run_without_a_problem_succeeded() -> None:
     (WalkUnverified("The counts differ."), row(Status.INCOMPLETE, "unverified", "The counts differ.")),
 ])  # fmt: skip
 def test_a_run_with_held_removals_or_an_unverified_walk_has_an_error(problem: SyncError, expected: Run) -> None:
-    assert finish_applied(RUN, problem, ASKED, NOW) == expected
+    assert finish_applied(RUN, problem, STATISTICS, NOW) == expected
 
 
 @pytest.mark.parametrize(("error", "status", "code"), [
@@ -149,7 +149,7 @@ def test_a_run_with_held_removals_or_an_unverified_walk_has_an_error(problem: Sy
 def test_a_run_that_applied_nothing_has_the_status_code_and_message_of_its_error(
     error: SyncError, status: Status, code: str
 ) -> None:
-    assert finish_failed(RUN, error, ASKED, NOW) == row(status, code, "Odd.")
+    assert finish_failed(RUN, error, STATISTICS, NOW) == row(status, code, "Odd.")
 
 
 def test_the_error_of_an_unverified_walk_has_its_reason() -> None:

@@ -414,8 +414,8 @@ def test_many_templates_missing_from_a_second_verified_walk_are_confirmed() -> N
 def test_a_second_walk_comes_with_twenty_random_look_ups() -> None:
     assert again(WITHOUT_ANY, 1, random=lambda: 0.0)[1] == MANY[:SAMPLE]
     assert again(WITHOUT_ANY, 1, random=lambda: 1.0)[1] == MANY[: -SAMPLE - 1 : -1]
-    dice = cycle((0.1, 0.7, 0.3, 0.9)).__next__
-    assert len(set(again(WITHOUT_ANY, 1, random=dice)[1])) == SAMPLE
+    chance = cycle((0.1, 0.7, 0.3, 0.9)).__next__
+    assert len(set(again(WITHOUT_ANY, 1, random=chance)[1])) == SAMPLE
 
 
 def test_a_found_template_of_the_sample_prevents_all_removals() -> None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from sync.client.worker import Params
 
-    class Ask(Protocol):
+    class SendBy(Protocol):
         def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...
 
 
@@ -106,41 +106,43 @@ def doctor(url: str, network: Network, limit: float = SOON) -> str:
 
 
 KINDS = [page, look_up, webhook, ping, cover, doctor]
-every_kind = pytest.mark.parametrize("ask", KINDS, ids=lambda ask: ask.__name__)
+every_kind = pytest.mark.parametrize("send_by", KINDS, ids=lambda send_by: send_by.__name__)
 
 
 @every_kind
-def test_only_the_configured_certificate_authorities_are_trusted(ask: Ask, certificate: Path) -> None:
+def test_only_the_configured_certificate_authorities_are_trusted(send_by: SendBy, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server:
-        assert ask(server.url, Network(ca_bundle=str(certificate))) == ""
-        asked = len(server.requests)
-        assert "its TLS certificate could not be verified" in ask(server.url, Network())
-        assert (asked > 0, len(server.requests)) == (True, asked)
+        assert send_by(server.url, Network(ca_bundle=str(certificate))) == ""
+        before = len(server.requests)
+        assert "its TLS certificate could not be verified" in send_by(server.url, Network())
+        assert (before > 0, len(server.requests)) == (True, before)
 
 
-@pytest.mark.parametrize("ask", [page, look_up, webhook, ping, cover], ids=lambda ask: ask.__name__)  # those of a daemon
-def test_a_closed_connection_is_freed_without_the_garbage_collector(ask: Ask, certificate: Path) -> None:
+@pytest.mark.parametrize(
+    "send_by", [page, look_up, webhook, ping, cover], ids=lambda send_by: send_by.__name__
+)  # those of a daemon
+def test_a_closed_connection_is_freed_without_the_garbage_collector(send_by: SendBy, certificate: Path) -> None:
     def streams() -> int:
         return sum(isinstance(each, httpcore.NetworkStream) for each in gc.get_objects())
 
     with OverTls(one_after_another(GOOD), certificate) as server:
         network = Network(ca_bundle=str(certificate))
-        ask(server.url, network)
+        send_by(server.url, network)
         gc.collect()
         gc.disable()
         try:
             before = streams()
-            assert ask(server.url, network) == ""
+            assert send_by(server.url, network) == ""
             assert streams() == before
         finally:
             gc.enable()
 
 
 @every_kind
-def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(ask: Ask, certificate: Path) -> None:
+def test_the_proxy_of_the_settings_opens_a_tunnel_to_the_server(send_by: SendBy, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
         network = Network(str(certificate), proxy.url)
-        assert ask("https://catalog.test", network) == ""
+        assert send_by("https://catalog.test", network) == ""
         assert {head.splitlines()[0] for head in proxy.heads} == {"CONNECT catalog.test:443 HTTP/1.1"}
         assert "ak_" not in "".join(proxy.heads)
         assert server.requests[0].headers["host"] == "catalog.test"
@@ -165,18 +167,18 @@ def test_a_slow_handshake_through_an_https_proxy_ends_at_the_limit(certificate: 
 
 
 @every_kind
-def test_a_request_to_loopback_does_not_use_the_proxy(ask: Ask, certificate: Path) -> None:
+def test_a_request_to_loopback_does_not_use_the_proxy(send_by: SendBy, certificate: Path) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server, Tunnels(port_of(server)) as proxy:
-        assert ask(server.url, Network(str(certificate), proxy.url)) == ""
+        assert send_by(server.url, Network(str(certificate), proxy.url)) == ""
         assert proxy.connections == 0
 
 
 @every_kind
-def test_a_proxy_of_the_environment_is_not_used(ask: Ask, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_of_the_environment_is_not_used(send_by: SendBy, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with OverTls(one_after_another(GOOD), certificate) as server, Hostile(one_after_another(GOOD)) as proxy:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        assert ask(server.url, Network(str(certificate))) == ""
+        assert send_by(server.url, Network(str(certificate))) == ""
         assert (proxy.connections, len(server.requests) > 0) == (0, True)
 
 
@@ -203,19 +205,19 @@ def test_a_ping_over_plain_http_is_sent_to_the_proxy_without_a_tunnel() -> None:
     ids=["407", "502", "closed", "no HTTP", "no response"],
 )
 def test_a_proxy_that_opens_no_tunnel_is_reported_with_the_reason(
-    ask: Ask,
+    send_by: SendBy,
     answer: bytes,
     closes: bool,  # noqa: FBT001
     why: str,
 ) -> None:
     with Tunnels(9, answer, closes=closes) as proxy:
-        assert why in ask("https://catalog.test", Network(proxy=proxy.url), SOON if closes else 0.3)
+        assert why in send_by("https://catalog.test", Network(proxy=proxy.url), SOON if closes else 0.3)
 
 
 @every_kind
-def test_a_slow_name_resolution_ends_at_the_limit_and_is_reported(ask: Ask, slow_dns: None) -> None:
+def test_a_slow_name_resolution_ends_at_the_limit_and_is_reported(send_by: SendBy, slow_dns: None) -> None:
     began = time.monotonic()
-    assert "its name did not resolve within the deadline" in ask("https://catalog.test", Network(), 0.1)
+    assert "its name did not resolve within the deadline" in send_by("https://catalog.test", Network(), 0.1)
     assert time.monotonic() - began < SOON
 
 

@@ -84,7 +84,7 @@ NOT_ENVELOPE = "not-envelope", "The response is JSON, but not in the documented 
 DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD + b"x" + b"]" * DEEPEST_RECORD + b"]}}"
 
 
-@pytest.mark.parametrize(("body", "said"), [
+@pytest.mark.parametrize(("body", "expected"), [
     (b"", NOT_JSON), (b"<html>", NOT_JSON), (b'{"code": 200', NOT_JSON), ('{"code": 200}'.encode("utf-16"), NOT_JSON),
     (DEEP_NONSENSE, NOT_JSON), (DEEP_NONSENSE + b" " * 500, NOT_JSON), (b"[" * 100_000, NOT_JSON),
     (b'{"a":' * 100_000, NOT_JSON), (b"null", NOT_ENVELOPE), (b"[200]", NOT_ENVELOPE), (b'{"code": "200"}', NOT_ENVELOPE),
@@ -93,10 +93,10 @@ DEEP_NONSENSE = b'{"code": 200, "data": {"templates": [' + b"[" * DEEPEST_RECORD
     (b'{"code": 1' + b"0" * 60 + b"}", NOT_ENVELOPE), (b'{"code": 1000000000}', NOT_ENVELOPE),
     (b'{"code": -1000000000}', NOT_ENVELOPE),
 ])  # fmt: skip
-def test_an_invalid_body_is_reported(body: bytes, said: tuple[str, str]) -> None:
+def test_an_invalid_body_is_reported(body: bytes, expected: tuple[str, str]) -> None:
     with pytest.raises(InvalidResponse) as caught:
         read_envelope(body)
-    assert (caught.value.code, str(caught.value)) == said
+    assert (caught.value.code, str(caught.value)) == expected
 
 
 @pytest.mark.parametrize("code", [999_999_999, -999_999_999])
@@ -321,9 +321,9 @@ ORDINARY = HEAD + LIST + TAIL
 
 @pytest.mark.parametrize("seed", range(4))
 def test_both_parsers_agree_on_damaged_answers(seed: int) -> None:
-    dice = random.Random(seed)  # noqa: S311 - the same damage each time
+    rng = random.Random(seed)  # noqa: S311 - the same damage each time
     for _ in range(400):
-        agree(mutated(dice.choice((*pages(), *AWKWARD.values())), dice))
+        agree(mutated(rng.choice((*pages(), *AWKWARD.values())), rng))
 
 
 @pytest.mark.parametrize("token", [b",", b"[", b'"', b"0", b"\xe9", b"\\", b'"templates": [], ', b"NaN"])
@@ -342,9 +342,9 @@ def test_a_page_with_too_many_values_is_rejected_before_it_is_parsed() -> None:
 
 def test_a_message_is_escaped_and_truncated_to_one_line() -> None:
     body = b'{"code": 422, "message": "a\\u001b[31m\\nb", "errors": ["c", 1, null, "' + b"d" * 10**6 + b'"]}'
-    said = read_envelope(body).message
-    assert said.startswith("a\\x1b[31m\\nb; c; ddd")
-    assert len(said) == 200
+    message = read_envelope(body).message
+    assert message.startswith("a\\x1b[31m\\nb; c; ddd")
+    assert len(message) == 200
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["as served", "rewritten"])

@@ -54,17 +54,17 @@ def test_jitter_changes_a_wait_by_up_to_half() -> None:
     assert wait_after(Unreachable("no"), 1, REQUESTS, lambda: 1.0) == 0.75
 
 
-@pytest.mark.parametrize(("asked", "wait"), [(0.0, 0.5), (7.0, 7.5), (60.0, 60.5), (61.0, None)])
-def test_a_retry_after_is_obeyed_up_to_a_minute(asked: float, wait: float | None) -> None:
-    assert waits(Deferred("later", code="429", after=asked)) == [wait] * 4 + [None]
+@pytest.mark.parametrize(("retry_after", "wait"), [(0.0, 0.5), (7.0, 7.5), (60.0, 60.5), (61.0, None)])
+def test_a_retry_after_is_obeyed_up_to_a_minute(retry_after: float, wait: float | None) -> None:
+    assert waits(Deferred("later", code="429", after=retry_after)) == [wait] * 4 + [None]
 
 
 @pytest.mark.parametrize(
-    ("code", "asked", "attempt", "exhausted"),
+    ("code", "retry_after", "attempt", "exhausted"),
     [("503", None, 5, True), ("503", 60.0, 5, True), ("503", 61.0, 5, False), ("503", None, 4, False), ("429", None, 5, False),
      ("455", None, 5, False)],
 )  # fmt: skip
 def test_a_server_error_is_exhausted_after_the_last_attempt(
-    code: str, asked: float | None, attempt: int, *, exhausted: bool
+    code: str, retry_after: float | None, attempt: int, *, exhausted: bool
 ) -> None:
-    assert is_exhausted(Deferred("later", code=code, after=asked), attempt, REQUESTS) is exhausted
+    assert is_exhausted(Deferred("later", code=code, after=retry_after), attempt, REQUESTS) is exhausted

@@ -1,1 +1,1 @@
-"""Servers of several nodes, of a test's own, that fail over, freeze and fall apart. They take long."""
+"""Clusters started by the tests: failover, frozen and isolated nodes. These tests are long."""

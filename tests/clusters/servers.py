@@ -28,20 +28,20 @@ _IMPATIENT = "evs.keepalive_period=PT0.4S;evs.suspect_timeout=PT2S;evs.inactive_
 
 
 def address(server: Server) -> str:
-    """Give a server's host and port."""
+    """Return the host and port of a server."""
     url = open_engine(server.url).url
     return f"{url.host}:{url.port}"
 
 
 def both(*servers: Server) -> str:
-    """Give the URL that names several servers."""
+    """Return a URL with several hosts."""
     first = open_engine(servers[0].url).url
     kind = {"postgresql": "postgresql", "mysql": "mariadb"}[first.get_backend_name()]
     return f"{kind}://{first.username}@{','.join(map(address, servers))}/{first.database}"
 
 
-def ask(server: Server, statement: str) -> object:
-    """Run one statement on one server, by itself; give its first value, if it has any."""
+def query(server: Server, statement: str) -> object:
+    """Run one statement on one server in autocommit mode; return its first value, if it has one."""
     engine = open_engine(server.url)
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -67,36 +67,36 @@ def postgresql_pair() -> Iterator[tuple[Server, Server]]:
         ]  # fmt: skip
         standby = Server("postgres", command, f"postgresql://postgres@127.0.0.1:{port}/postgres", folder, signal.SIGQUIT)
         for server in running(standby):
-            wait_for(lambda: ask(primary, "SELECT count(*) FROM pg_stat_replication") == 1)
+            wait_for(lambda: query(primary, "SELECT count(*) FROM pg_stat_replication") == 1)
             yield primary, server
 
 
 def promote(standby: Server) -> None:
     """Make a standby the primary."""
     if standby.url.startswith("postgresql"):
-        ask(standby, "SELECT pg_promote()")
+        query(standby, "SELECT pg_promote()")
         return
-    ask(standby, "STOP SLAVE")
-    ask(standby, "RESET SLAVE ALL")
-    ask(standby, "SET GLOBAL read_only = 0")
+    query(standby, "STOP SLAVE")
+    query(standby, "RESET SLAVE ALL")
+    query(standby, "SET GLOBAL read_only = 0")
 
 
 def caught_up(primary: Server, standby: Server) -> bool:
     """Return whether a standby or replica has replayed all that its primary wrote."""
     if standby.url.startswith("postgresql"):
-        written = ask(primary, "SELECT pg_current_wal_lsn()")
-        return not ask(standby, f"SELECT pg_last_wal_replay_lsn() < '{written}'")
-    return ask(primary, "SELECT @@gtid_binlog_pos") == ask(standby, "SELECT @@gtid_current_pos")
+        written = query(primary, "SELECT pg_current_wal_lsn()")
+        return not query(standby, f"SELECT pg_last_wal_replay_lsn() < '{written}'")
+    return query(primary, "SELECT @@gtid_binlog_pos") == query(standby, "SELECT @@gtid_current_pos")
 
 
 def cut_off(standby: Server) -> None:
     """Stop the replication of a standby, so that it lags."""
     if standby.url.startswith("postgresql"):
-        ask(standby, "ALTER SYSTEM SET primary_conninfo = ''")
-        ask(standby, "SELECT pg_reload_conf()")
-        wait_for(lambda: ask(standby, "SELECT count(*) FROM pg_stat_wal_receiver") == 0)
+        query(standby, "ALTER SYSTEM SET primary_conninfo = ''")
+        query(standby, "SELECT pg_reload_conf()")
+        wait_for(lambda: query(standby, "SELECT count(*) FROM pg_stat_wal_receiver") == 0)
     else:
-        ask(standby, "STOP SLAVE IO_THREAD")
+        query(standby, "STOP SLAVE IO_THREAD")
 
 
 MOMENTS = ("in the middle", "just before its COMMIT", "when it is committed and no answer has arrived")
@@ -139,9 +139,9 @@ def mariadb_pair() -> Iterator[tuple[Server, Server]]:
             servers.append(stack.enter_context(mariadb_in(folder, options, read_only=number == 2)))
         primary, replica = servers
         url = open_engine(primary.url).url
-        ask(replica, f"CHANGE MASTER TO master_host='{url.host}', master_port={url.port}, master_user='root', "
+        query(replica, f"CHANGE MASTER TO master_host='{url.host}', master_port={url.port}, master_user='root', "
             "master_use_gtid=slave_pos, master_connect_retry=1")  # fmt: skip
-        ask(replica, "START SLAVE")
+        query(replica, "START SLAVE")
         yield primary, replica
 
 

@@ -23,13 +23,13 @@ from sync.store.engine import open_engine, reading, writing
 from tests.builders import make_settings, record
 from tests.clusters.servers import (
     MOMENTS,
-    ask,
     both,
     caught_up,
     cut_off,
     mariadb_pair,
     postgresql_pair,
     promote,
+    query,
     when_a_run_is_applied,
 )
 from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, on_each_statement, real_clock, sync, take_lease, wait_for
@@ -105,7 +105,7 @@ def test_a_cursor_of_lost_commits_is_refused_although_its_seq_was_reused(pair: P
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_run_whose_primary_dies_during_the_apply_is_applied_on_the_promoted_server(
+def test_a_run_whose_primary_is_killed_during_the_apply_is_applied_on_the_promoted_server(
     moment: str, pair: Pair, engine: sa.Engine
 ) -> None:
     primary, standby = pair
@@ -178,12 +178,12 @@ def test_a_pooled_connection_to_a_demoted_primary_is_not_kept(pair: Pair, engine
     assert sync(BEFORE, engine).error is None
     wait_for(lambda: caught_up(primary, standby))
     promote(standby)
-    ask(primary, "ALTER SYSTEM SET default_transaction_read_only = on")
-    ask(primary, "SELECT pg_reload_conf()")
-    wait_for(lambda: ask(primary, "SHOW default_transaction_read_only") == "on")
+    query(primary, "ALTER SYSTEM SET default_transaction_read_only = on")
+    query(primary, "SELECT pg_reload_conf()")
+    wait_for(lambda: query(primary, "SHOW default_transaction_read_only") == "on")
     assert isinstance(sync(AFTER, engine).error, DatabaseAway), "its ping succeeds, and it accepts no write"
     assert sync(AFTER, engine).error is None
-    assert ask(standby, "SELECT last_seq FROM sync_state") == 8
+    assert query(standby, "SELECT last_seq FROM sync_state") == 8
 
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +204,7 @@ def completed_later(primary: Server) -> None:
 
 
 def test_a_run_on_a_frozen_primary_ends_with_the_limits_of_the_client(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each attempt takes as long as the limit: together they must end with the time, not with the number of pauses."""
+    """Each attempt takes as long as the limit: the retries must end after a time, not after a number of pauses."""
     primary = pair[0]
     impatient(monkeypatch)
     monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
@@ -223,7 +223,7 @@ def test_a_run_on_a_frozen_primary_ends_with_the_limits_of_the_client(pair: Pair
 
 
 @on_postgresql
-def test_a_commit_that_waits_for_a_synchronous_standby_is_given_up(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_waits_for_a_synchronous_standby_is_abandoned(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """No timeout of the server ends that wait; the rows exist, and become visible when the wait ends."""
     primary = pair[0]
     impatient(monkeypatch)
@@ -231,15 +231,15 @@ def test_a_commit_that_waits_for_a_synchronous_standby_is_given_up(pair: Pair, m
 
     def wait_for_an_absent_standby() -> None:
         source.on_request = None
-        ask(primary, "ALTER SYSTEM SET synchronous_standby_names = 'absent'")
-        ask(primary, "SELECT pg_reload_conf()")
+        query(primary, "ALTER SYSTEM SET synchronous_standby_names = 'absent'")
+        query(primary, "SELECT pg_reload_conf()")
 
     source = Catalog(AFTER, wait_for_an_absent_standby)
     error = sync(source, engine).error
     assert error is not None
     assert error.exit_code in {69, 75}
-    ask(primary, "ALTER SYSTEM RESET synchronous_standby_names")
-    ask(primary, "SELECT pg_reload_conf()")
-    wait_for(lambda: ask(primary, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == 0)
+    query(primary, "ALTER SYSTEM RESET synchronous_standby_names")
+    query(primary, "SELECT pg_reload_conf()")
+    wait_for(lambda: query(primary, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'") == 0)
     engine.dispose()
     completed_later(primary)

@@ -20,7 +20,7 @@ from sync.store.engine import open_engine, writing
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
 from tests.builders import Database, record
-from tests.clusters.servers import ask, galera
+from tests.clusters.servers import galera, query
 from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, on_each_statement, real_clock, sync, take_lease, wait_for
 from tests.store.test_upgrades import load
 
@@ -72,14 +72,14 @@ def test_doctor_reports_the_node_and_its_cluster(engines: list[sa.Engine]) -> No
 
 
 def upgrade(url: str) -> None:
-    """In a process of its own: bring a database to this version."""
+    """Upgrade a database to this version. The target of a process."""
     schema.upgrade(open_engine(url))
 
 
 def test_concurrent_upgrades_on_three_nodes_succeed(nodes: list[Server]) -> None:
     """Version 0.1.0 created the tables; the lease is a row, which is valid on every node."""
     for round_ in range(2):
-        ask(nodes[0], f"CREATE DATABASE old{round_}")
+        query(nodes[0], f"CREATE DATABASE old{round_}")
         urls = [node.url.replace("/catalog", f"/old{round_}") for node in nodes]
         made = open_engine(urls[0])
         load(Database("mariadb", urls[0], made))
@@ -120,7 +120,7 @@ def test_of_two_concurrent_runs_on_two_nodes_one_is_skipped(engines: list[sa.Eng
 
 @pytest.mark.parametrize("before", ["UPDATE sync_lease", "UPDATE sync_runs", "INSERT INTO sync_runs"])
 def test_a_takeover_during_any_statement_of_an_acquisition_leaves_one_holder(engines: list[sa.Engine], before: str) -> None:
-    """The later statements of the loser run in a transaction of their own, whose COMMIT must not count as a lease."""
+    """The later statements of the loser run in another transaction, whose COMMIT must not count as a lease."""
     taken: list[leases.Lease] = []
 
     def meet(statement: str) -> None:

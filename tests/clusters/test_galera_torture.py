@@ -122,7 +122,7 @@ def by_code(results: Counter[str]) -> Counter[str]:
 
 
 def went_back(engine: sa.Engine) -> list[str]:
-    """Name the changes that replaced a newer catalog by an older one; the version increases with each walk."""
+    """Return the changes that replaced a newer catalog by an older one; the version increases with each walk."""
     newest, found = 0, []
     for change in feed.changes(engine):
         if change["kind"] == "removed":

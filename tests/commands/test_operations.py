@@ -260,7 +260,7 @@ def servers(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def missing(command: str, variables: dict[str, str]) -> str | None:
-    """Name what a command requires and this machine lacks."""
+    """Return the requirement of a command that this machine lacks, or None."""
     tool = command.split(maxsplit=1)[0]
     if tool in {*SERVER_OF, "sqlite3"} and shutil.which(tool) is None:
         return f"{tool} is not installed here"

@@ -18,7 +18,7 @@ WEDNESDAY = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
 def fires(expression: str, timezone: str, start: datetime, count: int) -> list[datetime]:
-    """Give the first times from a moment on."""
+    """Return the first times after a time."""
     cron = Cron(expression, ZoneInfo(timezone))
     found = [cron.at_or_after(start)]
     while len(found) < count:
@@ -78,7 +78,7 @@ def test_an_expression_fires_at_the_expected_times(expression: str, expected: li
         ("0 0 13 * 0-6", ["Thu 2026-07-02 00:00", "Fri 2026-07-03 00:00"]),
         # A day that the month never has leaves the other.
         ("0 0 31 2 1", ["Mon 2027-02-01 00:00", "Mon 2027-02-08 00:00"]),
-        # A field that begins with * restricts nothing by itself: both must match.
+        # A field that begins with * is no restriction: both must match.
         ("0 0 */2 * 5", ["Fri 2026-07-03 00:00", "Fri 2026-07-17 00:00", "Fri 2026-07-31 00:00"]),
         ("0 0 13 * */7", ["Sun 2026-09-13 00:00", "Sun 2026-12-13 00:00", "Sun 2027-06-13 00:00"]),
     ],
@@ -187,7 +187,7 @@ def test_checking_a_setting_does_not_import_apscheduler() -> None:
 
 
 Part = tuple[str, set[int]]
-"""A field's text, and the values that it stands for."""
+"""The text of a field, and its values."""
 
 
 @st.composite

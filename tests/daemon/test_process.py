@@ -81,7 +81,7 @@ def test_a_cron_expression_uses_its_time_zone_and_sunday_is_0(upstream: Upstream
     variables = upstream.settings(SYNC_INTERVAL="", SYNC_CRON="0 3 * * 0", SYNC_TIMEZONE="Asia/Shanghai")
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
-        # The plan is written after the run; until then the start's own stands there.
+        # The plan is stored after the run; before that it is the plan of the start.
         until(lambda: "19:00:00" in (next_run_at(tmp_path) or ""), "three o'clock in Shanghai")
         planned = next_run_at(tmp_path)
         assert daemon.stop() == 0

@@ -95,7 +95,7 @@ def test_a_run_of_another_host_is_not_repeated_until_one_is_missing(wall: Travel
         assert 3000 + 25 < due(job) <= 3000 + 30  # 50 minutes and the delay of a follower
         assert job.runs == 0
         wall.shift(timedelta(seconds=3031))
-        until(lambda: job.runs == 1, "a run of its own")
+        until(lambda: job.runs == 1, "a run of this host")
     assert [line["event"] for line in logs].count("run_made_elsewhere") == 1
 
 

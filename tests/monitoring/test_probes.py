@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sync.reader.status import Overview
 
-PATIENCE = 10.0  # seconds; expected events occur at once
+TIMEOUT = 10.0  # seconds; expected events occur at once
 
 
 def good() -> tuple[bool, str]:
@@ -46,7 +46,7 @@ def probes(host: str = "127.0.0.1", port: int = 0, **given: Any) -> Iterator[Pro
 def get(
     server: Probes, path: str, *, method: str = "GET", host: str | None = None, at: str = "127.0.0.1"
 ) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(at, server.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(at, server.port, timeout=TIMEOUT)
     try:
         connection.request(method, path, headers={} if host is None else {"Host": host})
         response = connection.getresponse()
@@ -116,7 +116,7 @@ def test_on_an_open_address_any_name_is_served() -> None:
 
 
 def test_a_client_without_a_host_header_is_served() -> None:
-    with probes() as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+    with probes() as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
         client.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
         with client.makefile("rb") as answer:
             assert answer.read().endswith(b"\r\n\r\nok\n")
@@ -149,17 +149,17 @@ def test_an_address_of_another_host_is_an_error_of_sync_http_host() -> None:
 def test_silent_clients_are_disconnected_while_others_are_served() -> None:
     with (
         probes(limit=0.2) as server,
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as silent,
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE) as halfway,
+        socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as idle,
+        socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as halfway,
     ):
         halfway.sendall(b"GET /livez HT")
         assert get(server, "/livez")[0] == 200
-        assert silent.recv(1000) == b""
+        assert idle.recv(1000) == b""
         halfway.recv(1000)  # an error page or nothing
 
 
 def test_a_client_that_sends_slowly_is_disconnected() -> None:
-    with probes(limit=0.2) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+    with probes(limit=0.2) as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
         client.sendall(b"GET /livez HTTP/1.1\r\n")
         client.settimeout(0.02)
         cut = False
@@ -181,12 +181,12 @@ def test_a_slow_check_delays_no_other_request() -> None:
 
     def slow() -> tuple[bool, str]:
         entered.set()
-        leave.wait(PATIENCE)
+        leave.wait(TIMEOUT)
         return True, "at last"
 
-    with probes(ready=slow) as server, socket.create_connection(("127.0.0.1", server.port), PATIENCE) as waiting:
+    with probes(ready=slow) as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as waiting:
         waiting.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-        assert entered.wait(PATIENCE)
+        assert entered.wait(TIMEOUT)
         assert get(server, "/livez")[::2] == (200, b"ok\n")
         leave.set()
         with waiting.makefile("rb") as answer:
@@ -198,16 +198,16 @@ def test_a_client_that_disconnects_early_is_not_logged(capfd: pytest.CaptureFixt
 
     def slow() -> tuple[bool, str]:
         entered.set()
-        leave.wait(PATIENCE)
+        leave.wait(TIMEOUT)
         left.set()
         return True, "x" * 10_000_000
 
     with probes(ready=slow) as server:
-        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as client:
+        with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
             client.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-            assert entered.wait(PATIENCE)
+            assert entered.wait(TIMEOUT)
         leave.set()
-        assert left.wait(PATIENCE)
+        assert left.wait(TIMEOUT)
         assert get(server, "/livez")[0] == 200
     assert capfd.readouterr() == ("", "")
 
@@ -228,7 +228,7 @@ def test_stop_frees_the_port_ends_the_thread_and_can_be_repeated() -> None:
     server.stop()
     server.stop()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
     assert "probes" not in [thread.name for thread in threading.enumerate()]
 
 
@@ -238,7 +238,7 @@ def test_stop_frees_the_port_ends_the_thread_and_can_be_repeated() -> None:
 def test_facts_are_read_at_a_scrape_if_they_are_older_than_3_seconds() -> None:
     moment, count = [0.0], [1]
     scrape = Scrape(
-        Metrics("1", 2700.0), lambda: overview(present=count[0]), keep=3.0, limit=PATIENCE, monotonic=lambda: moment[0]
+        Metrics("1", 2700.0), lambda: overview(present=count[0]), keep=3.0, limit=TIMEOUT, monotonic=lambda: moment[0]
     )
     assert b"template_sync_templates 1.0" in scrape.text()
     count[0] = 2
@@ -253,7 +253,7 @@ def test_a_database_that_hangs_delays_a_scrape_for_the_limit_and_gets_no_second_
 
     def hang() -> Overview:
         queries.append(1)
-        over.wait(PATIENCE)
+        over.wait(TIMEOUT)
         return overview(present=7)
 
     metrics = Metrics("1", 2700.0)
@@ -271,7 +271,7 @@ def test_while_the_database_is_unreachable_the_last_facts_are_served() -> None:
 
     metrics = Metrics("1", 2700.0)
     metrics.set_facts(overview(present=5))
-    assert b"template_sync_templates 5.0" in Scrape(metrics, away, limit=PATIENCE).text()
+    assert b"template_sync_templates 5.0" in Scrape(metrics, away, limit=TIMEOUT).text()
 
 
 def test_an_unexpected_error_of_the_query_is_one_warning() -> None:
@@ -279,7 +279,7 @@ def test_an_unexpected_error_of_the_query_is_one_warning() -> None:
         raise ZeroDivisionError
 
     with capture_logs() as logs:
-        assert b"template_sync_templates NaN" in Scrape(Metrics("1", 2700.0), broken, limit=PATIENCE).text()
+        assert b"template_sync_templates NaN" in Scrape(Metrics("1", 2700.0), broken, limit=TIMEOUT).text()
     assert logs == [{"event": "metrics_not_updated", "reason": "ZeroDivisionError", "log_level": "warning"}]
 
 

@@ -98,7 +98,7 @@ def mutated(good: bytes, rng: random.Random) -> bytes:
     return good
 
 
-# The targets: each takes the rng, makes an input of its own, and gives it back with what must not raise ---------------------
+# Targets: each gets a random generator and returns an input with a function that must not raise -------------------------
 
 
 @cache

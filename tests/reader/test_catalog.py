@@ -57,11 +57,11 @@ def various() -> list[dict[str, Any]]:
 RECORDS = various()
 
 
-def model(wanted: dict[str, Any]) -> list[str]:
+def model(selection: dict[str, Any]) -> list[str]:
     """Select by a plain loop over the records: the ids, in order, without `limit` and `after`."""
 
     def credit(each: dict[str, Any]) -> Decimal | None:
-        sizes = [item for item in each["ConsumeItems"] if wanted.get("resolution") in (None, item["Resolution"])]
+        sizes = [item for item in each["ConsumeItems"] if selection.get("resolution") in (None, item["Resolution"])]
         return min((Decimal(str(item["Credit"])) for item in sizes), default=None)
 
     def same(word: str | None, *words: str | None) -> bool:
@@ -69,26 +69,26 @@ def model(wanted: dict[str, Any]) -> list[str]:
 
     def fits(each: dict[str, Any]) -> bool:
         tags = [*each["Tags"], *each["Tags_en"]]
-        cost, low, high = credit(each), wanted.get("min_price"), wanted.get("max_price")
-        needs_price = any(wanted.get(name) is not None for name in ("resolution", "min_price", "max_price"))
+        cost, low, high = credit(each), selection.get("min_price"), selection.get("max_price")
+        needs_price = any(selection.get(name) is not None for name in ("resolution", "min_price", "max_price"))
         texts = [text for text in (each["Title"], each["Title_en"], each["TemplateId"], *tags) if text]
         return (
-            same(wanted.get("tag"), *tags)
-            and same(wanted.get("type"), each["TemplateType"])
-            and same(wanted.get("requirement"), each["InputRequirement"])
-            and wanted.get("images") in (None, each["InputNum"])
-            and wanted.get("ratio") in (None, *each["SupportAspectRatio"].split(","))
+            same(selection.get("tag"), *tags)
+            and same(selection.get("type"), each["TemplateType"])
+            and same(selection.get("requirement"), each["InputRequirement"])
+            and selection.get("images") in (None, each["InputNum"])
+            and selection.get("ratio") in (None, *each["SupportAspectRatio"].split(","))
             and not (needs_price and cost is None)
             and (low is None or (cost is not None and cost >= Decimal(str(low))))
             and (high is None or (cost is not None and cost <= Decimal(str(high))))
-            and any(wanted.get("search", "").casefold() in text.casefold() for text in texts)
+            and any(selection.get("search", "").casefold() in text.casefold() for text in texts)
         )
 
     def key(each: dict[str, Any]) -> tuple[Any, ...]:
         released = each["ReleaseOnlineTime"]
         name = (each["Title_en"] or each["Title"] or "")[:250] or None
         values = {"id": 0, "newest": None if released is None else -released, "price": credit(each), "name": name}
-        value = values[wanted.get("sort", "id")]
+        value = values[selection.get("sort", "id")]
         return (value is None, 0 if value is None else value, each["TemplateId"])
 
     return [each["TemplateId"] for each in sorted(filter(fits, RECORDS), key=key)]
@@ -121,27 +121,27 @@ def filled(database: Database) -> Database:
     return database
 
 
-def selected(catalog: Catalog, wanted: dict[str, Any], size: int) -> list[str]:
+def selected(catalog: Catalog, selection: dict[str, Any], size: int) -> list[str]:
     """Return the ids of a selection, which its pages give, too."""
     pages, after = [], None
     while True:
-        page = catalog.templates(**wanted, limit=size, after=after)
+        page = catalog.templates(**selection, limit=size, after=after)
         pages += ids(page)
         after = page.after
         if after is None:
             break
         assert len(page) == size
-    assert ids(catalog.templates(**wanted)) == pages
+    assert ids(catalog.templates(**selection)) == pages
     return pages
 
 
 @pytest.mark.parametrize("examples", [pytest.param(12, id="some"), pytest.param(300, id="many", marks=pytest.mark.long)])
 def test_queries_return_the_same_as_a_loop_over_the_records(filled: Database, examples: int) -> None:
     @settings(max_examples=examples)
-    @given(wanted=SELECTIONS, size=st.integers(1, 40))
-    def each(catalog: Catalog, then: Catalog, wanted: dict[str, Any], size: int) -> None:
-        assert selected(catalog, wanted, size) == selected(then, wanted, size) == model(wanted)
-        assert then.templates(**wanted) == catalog.templates(**wanted)
+    @given(selection=SELECTIONS, size=st.integers(1, 40))
+    def each(catalog: Catalog, then: Catalog, selection: dict[str, Any], size: int) -> None:
+        assert selected(catalog, selection, size) == selected(then, selection, size) == model(selection)
+        assert then.templates(**selection) == catalog.templates(**selection)
 
     with Catalog(filled.engine).snapshot() as now:
         each(now, now.as_of(1))
@@ -150,8 +150,8 @@ def test_queries_return_the_same_as_a_loop_over_the_records(filled: Database, ex
 @pytest.mark.parametrize("sort", ["id", "newest", "price", "name"])
 def test_an_order_is_the_same_on_one_page_and_on_several(filled: Database, sort: str) -> None:
     with Catalog(filled.engine).snapshot() as catalog:
-        for wanted in ({"sort": sort}, {"sort": sort, "resolution": "720p"}):
-            assert selected(catalog, wanted, 7) == model(wanted)
+        for selection in ({"sort": sort}, {"sort": sort, "resolution": "720p"}):
+            assert selected(catalog, selection, 7) == model(selection)
 
 
 def test_the_next_page_continues_after_a_removed_template(database: Database) -> None:

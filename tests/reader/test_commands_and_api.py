@@ -69,7 +69,7 @@ def test_list_and_show_print_what_the_methods_return(moment: int | None, databas
     then = catalog if moment is None else catalog.as_of(moment)
     as_of = [] if moment is None else ["--as-of", str(moment)]
     printed = [run("list", *(flag.replace("~", " ") for flag in flags.split()), *as_of) for flags, _ in LISTED]
-    assert printed == [documents(then.templates(**wanted)) for _, wanted in LISTED]
+    assert printed == [documents(then.templates(**selection)) for _, selection in LISTED]
     assert len({json.dumps(each) for each in printed}) >= 3, "the filters select different templates"
     for template_id in ("3", "5", "9"):
         assert run("show", template_id, *as_of) == then.template(template_id).as_json()

@@ -1,4 +1,4 @@
-"""A reader's cursor is good if, and only if, this database holds the very history that the reader saw."""
+"""The cursor of a reader is valid if and only if the database has the history that the reader saw."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def runs(database: Database, *versions: int, start: int = 0) -> None:
         assert sync(served(version), database.engine, clock=at(number)).error is None
 
 
-def proved(database: Database, since: str | int) -> int:
+def validated(database: Database, since: str | int) -> int:
     with reading(database.engine) as connection:
         return validate_cursor(connection, since)
 
@@ -64,7 +64,7 @@ def seqs_after(database: Database, since: str) -> list[int]:
 
 def why_lost(database: Database, since: str | int) -> str:
     with pytest.raises(CursorLost) as lost:
-        proved(database, since)
+        validated(database, since)
     now = status.overview(database.engine)
     assert (lost.value.oldest_seq, lost.value.last_seq, lost.value.cursor) == (now.oldest_seq, now.last_seq, now.cursor)
     assert "cursor" in str(lost.value)
@@ -76,16 +76,16 @@ def why_lost(database: Database, since: str | int) -> str:
 
 
 ENDS = ["9bdf88", "78cc17", "92a0fd", "9e223a"]
-"""Of the cursors: whatever is hashed, and in which form, must stay, or readers would start anew."""
+"""Hashed values and their form must not change, or the cursors of all readers would be lost."""
 
 
 def test_the_cursor_of_every_change_is_valid_and_the_same_on_every_engine(database: Database) -> None:
     begun = status.overview(database.engine).cursor
     assert begun == str(Cursor.start(EPOCH))
-    assert proved(database, begun) == 0
+    assert validated(database, begun) == 0
     runs(database, 1, 2, 3)
     found = feed.changes(database.engine)
-    assert [proved(database, change["cursor"]) for change in found] == [1, 2, 3, 4, 5]
+    assert [validated(database, change["cursor"]) for change in found] == [1, 2, 3, 4, 5]
     assert len({change["cursor"] for change in found}) == 5
     assert [change["cursor"][-6:] for change in found[:4]] == ENDS
     assert seqs_after(database, found[2]["cursor"]) == [4, 5]
@@ -108,8 +108,8 @@ def test_after_a_prune_only_older_cursors_are_lost(database: Database) -> None:
     runs(database, 1, 2, 3)
     cursors = [change["cursor"] for change in feed.changes(database.engine)]
     prune(database.engine, before=None, keep_runs=1)
-    assert proved(database, cursors[3]) == 4
-    assert proved(database, cursors[4]) == 5
+    assert validated(database, cursors[3]) == 4
+    assert validated(database, cursors[4]) == 5
     assert why_lost(database, cursors[2]) == "pruned"
     assert why_lost(database, str(Cursor.start(EPOCH))) == "pruned"
     assert feed_problems(database.engine) == []
@@ -120,7 +120,7 @@ def test_a_feed_without_changes_after_a_prune_keeps_its_end(database: Database) 
     end = str(status.overview(database.engine).cursor)
     prune(database.engine, before=None, keep_runs=1)
     assert status.overview(database.engine).oldest_seq == 4
-    assert proved(database, end) == 3
+    assert validated(database, end) == 3
     runs(database, 2, start=2)
     assert seqs_after(database, end) == [4]
     assert feed_problems(database.engine) == []
@@ -136,13 +136,13 @@ def test_a_cursor_that_is_not_of_this_history_is_lost(database: Database) -> Non
         **{f"{EPOCH}-{seq}-{'0' * 24}": "diverged" for seq in (0, 1, 3)},
     }  # fmt: skip
     assert {since: why_lost(database, since) for since in lost} == lost
-    assert proved(database, 3) == 3
+    assert validated(database, 3) == 3
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1.5", "9223372036854775808", "0123456789ab-1-xyz", "１"])
 def test_an_invalid_cursor_is_rejected_with_one_line(text: str, tmp_path: Path, sqlite: Database) -> None:
     with pytest.raises(UsageError, match="is not a cursor of the feed"):
-        proved(sqlite, text)
+        validated(sqlite, text)
     shown = template_sync("changes", "--since", text, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
     assert (shown.code, shown.out) == (2, "")
     assert "is neither a seq nor a cursor of the feed" in shown.err
@@ -163,11 +163,11 @@ def backed_up(database: Database, folder: Path) -> Callable[[], None]:
 
 
 def test_a_restored_database_with_new_runs_is_detected(tmp_path: Path, sqlite: Database) -> None:
-    """The case that a bare number cannot show: seq 5 is there again, and is another change."""
+    """A number alone cannot detect this: seq 5 exists again, but is another change."""
     go_back = backed_up(sqlite, tmp_path / "backup")
     mine = feed.changes(sqlite.engine)[-1]
     go_back()
-    assert proved(sqlite, mine["seq"]) == 5
+    assert validated(sqlite, mine["seq"]) == 5
     assert why_lost(sqlite, mine["cursor"]) == "diverged"
     variables = {"DATABASE_URL": sqlite.url}
     refused = template_sync("changes", "--since", mine["cursor"], "--json", folder=tmp_path, variables=variables)
@@ -239,8 +239,8 @@ def test_a_cursor_ahead_of_a_standby_waits_for_it() -> None:
         server.start()
         try:
             with pytest.raises(TryLater, match="ahead of this standby, which has replayed up to seq 3"):
-                proved(database, 4)
-            assert proved(database, 3) == 3
+                validated(database, 4)
+            assert validated(database, 3) == 3
         finally:
             database.engine.dispose()
 
@@ -250,7 +250,7 @@ def test_a_cursor_ahead_of_a_standby_waits_for_it() -> None:
 
 @dataclass
 class Reader:
-    """Keeps a copy of the feed, and goes on from where it was."""
+    """Keeps a copy of the feed, and continues from its cursor."""
 
     go_on: Callable[[Connection, str], int]
     cursor: str = str(Cursor.start(EPOCH))
@@ -276,7 +276,7 @@ class Reader:
 
 
 def by_seq_alone(connection: Connection, cursor: str) -> int:
-    """Go on as readers did before there were cursors; that the feed was set up anew is noticed even so."""
+    """Continue from a seq, as readers did before cursors existed; a recreated feed is detected."""
     found = Cursor.parse(cursor)
     assert found is not None
     return validate_cursor(
@@ -285,13 +285,13 @@ def by_seq_alone(connection: Connection, cursor: str) -> int:
 
 
 class History:
-    """A feed that is appended to, backed up, restored, set up anew and pruned, beside the list of what it holds."""
+    """A feed that is appended to, backed up, restored, recreated and pruned, and the list of its changes."""
 
     def __init__(self, database: Database, random: Random) -> None:
         self.engine, self.random = database.engine, random
         self.truth: list[str] = []
         self.saved: tuple[list[str], dict[str, list[dict[str, Any]]]] = ([], {})
-        self.set_up_anew()
+        self.recreate()
         self.back_up()
 
     def append(self) -> None:
@@ -319,7 +319,7 @@ class History:
                 if rows[table.name]:
                     connection.execute(sa.insert(table), rows[table.name])
 
-    def set_up_anew(self) -> None:
+    def recreate(self) -> None:
         self.truth = []
         epoch = f"{self.random.getrandbits(48):012x}"
         begun = {"feed_epoch": epoch, "last_cursor": str(Cursor.start(epoch)), "pruned_cursor": None, "oldest_run_id": None}
@@ -342,7 +342,7 @@ def test_random_histories_leave_no_reader_with_a_wrong_copy(
         history = History(database, random)
         for _ in range(40):
             seldom = [history.back_up, history.restore, history.prune]
-            random.choice([*[history.append] * 12, *seldom, *seldom, history.set_up_anew])()
+            random.choice([*[history.append] * 12, *seldom, *seldom, history.recreate])()
             if random.random() < 0.25:
                 for reader in (mine, without):
                     reader.poll(database.engine, history.truth)

@@ -36,7 +36,7 @@ def now() -> datetime:
 
 
 class Recorded:
-    """A database, and what its catalog was after each run, written down then."""
+    """A database, and the catalog recorded after each run."""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -52,11 +52,11 @@ class Recorded:
         assert run_id is not None
         assert ended is not None
         self.lists[run_id], self.ends[run_id] = self.catalog.templates(), ended
-        self.each[run_id] = {key: self.catalog.template(key) for key in IDS if self._knows(key)}
+        self.each[run_id] = {key: self.catalog.template(key) for key in IDS if self._has(key)}
         self.prices[run_id] = [self.catalog.price_history(key) for key in self.each[run_id]]
         return run_id
 
-    def _knows(self, template_id: str) -> bool:
+    def _has(self, template_id: str) -> bool:
         try:
             return bool(self.catalog.template(template_id))
         except UnknownTemplate:
@@ -64,18 +64,18 @@ class Recorded:
 
 
 def live(engine: sa.Engine, runs: int = 9) -> Recorded:
-    """Let templates come, go, come back and change, and a run fail in between."""
-    dice = random.Random(7)  # noqa: S311 - the same history each time
+    """Add, remove, return and change templates, with a failed run."""
+    rng = random.Random(7)  # noqa: S311 - the same history each time
     recorded = Recorded(engine)
     for number in range(runs):
         served = [
             record(
                 key,
-                Title_en=f"Number {key}.{number if dice.random() < 0.3 else 0}",
-                ConsumeItems=[{"Resolution": "720p", "Credit": dice.choice([100, 100, 0.1])}],
+                Title_en=f"Number {key}.{number if rng.random() < 0.3 else 0}",
+                ConsumeItems=[{"Resolution": "720p", "Credit": rng.choice([100, 100, 0.1])}],
             )
             for key in IDS
-            if dice.random() < 0.7
+            if rng.random() < 0.7
         ]
         failing = Served(served)
         if number == 4:

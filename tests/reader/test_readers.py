@@ -119,12 +119,14 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
     reader = PROCESSES.Process(target=read_for_ever, args=(database.kind, url, retry_policy, seen, stop, answer), daemon=True)
     reader.start()
     wait_for(lambda: seen.value > 0, within=30)
-    wanted = min(10, syncs // 4)
+    required = min(10, syncs // 4)
     for version in range(1, 50 * syncs):
         assert sync(versioned(version), database.engine).error is None
         if leaving:
             database.engine.dispose()
-        if version >= syncs and (seen.value > wanted or not reader.is_alive()):  # the number that it sees depends on the machine
+        if version >= syncs and (
+            seen.value > required or not reader.is_alive()
+        ):  # the number that it sees depends on the machine
             break
     stop.set()
     reads, catalogs, complaints = answer.get(timeout=30)
@@ -133,7 +135,7 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
     answer.close()
     answer.join_thread()
     assert complaints == []
-    assert catalogs > wanted
+    assert catalogs > required
     return reads, catalogs
 
 

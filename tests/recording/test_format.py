@@ -111,14 +111,14 @@ def test_another_status_is_rejected(status: object) -> None:
     assert refusal(BEGUN, ANSWER | {"status": status}) == "line 2: its status is not an HTTP status"
 
 
-@pytest.mark.parametrize(("said", "read"), [
+@pytest.mark.parametrize(("recorded", "parsed"), [
     ({}, {}),
     ({"page_size": 50, "max_removed": 0.1}, {"page_size": "50", "max_removed": "0.1"}),
     ({"concurrency": "999999999", "else": "$(reboot)"}, {"concurrency": "999999999"}),
 ])  # fmt: skip
-def test_the_settings_that_determine_the_requests_are_recorded(said: dict[str, object], read: dict[str, str]) -> None:
-    run, _ = read_recording([json.dumps(BEGUN | {"settings": said}).encode()])
-    assert run.settings == read
+def test_the_settings_that_determine_the_requests_are_recorded(recorded: dict[str, object], parsed: dict[str, str]) -> None:
+    run, _ = read_recording([json.dumps(BEGUN | {"settings": recorded}).encode()])
+    assert run.settings == parsed
 
 
 @pytest.mark.parametrize("setting", ["$(reboot)", "", "5;", "5\n", "-1", ".5", "1.", "1e3", "1234567890", True])

@@ -41,8 +41,8 @@ RUN = RecordedRun("0.2.0", "2026-11-25T00:00:00Z", {"page_size": "50"}, 7)
 ONCE = replace(HASTY, attempts=1)
 
 
-def asked(url: str, recording: Recording | None = None) -> tuple[object, ...]:
-    """Ask for a page; give what a run would make of the answer."""
+def result_of(url: str, recording: Recording | None = None) -> tuple[object, ...]:
+    """Request a page; return the result of the response."""
     with ApiClient(make_settings(url), KEY, retry_policy=ONCE, record=recording.add if recording else None) as endpoint:
         try:
             answer: Envelope | SyncError = endpoint.get(PAGE)
@@ -56,7 +56,7 @@ def asked(url: str, recording: Recording | None = None) -> tuple[object, ...]:
 def record(file: Path, *replies: Reply, most: int = 2**28) -> Recording:
     with Hostile(one_after_another(*replies)) as server, Recording(str(file), KEY, RUN, most=most) as recording:
         for _ in replies:
-            asked(server.url, recording)
+            result_of(server.url, recording)
     return recording
 
 
@@ -67,7 +67,7 @@ def record(file: Path, *replies: Reply, most: int = 2**28) -> Recording:
         pytest.param(zipped(GOOD), id="compressed"),
         pytest.param(failure(455), id="maintenance under 200"),
         pytest.param(failure(503, 503, headers=(("retry-after", "0"),)), id="503"),
-        pytest.param(failure(429, 429, headers=(("retry-after", "9999"),)), id="asked to come back"),
+        pytest.param(failure(429, 429, headers=(("retry-after", "9999"),)), id="a Retry-After beyond the deadline"),
         pytest.param(html(), id="a web page"),
         pytest.param(redirect("https://elsewhere.example/\xff"), id="redirect"),
         pytest.param(Reply(b"\xff\xfe\x00{", headers=(("server", "caf\xe9\x01"),)), id="bytes that are no text"),
@@ -84,11 +84,11 @@ def record(file: Path, *replies: Reply, most: int = 2**28) -> Recording:
 def test_a_recorded_response_has_the_same_result_when_it_is_replayed(reply: Reply, tmp_path: Path) -> None:
     file = tmp_path / "seen.jsonl"
     with Hostile(one_after_another(reply)) as server, Recording(str(file), KEY, RUN) as recording:
-        seen = asked(server.url, recording)
-        assert asked(server.url) == seen, "recording changes nothing"
+        seen = result_of(server.url, recording)
+        assert result_of(server.url) == seen, "recording changes nothing"
     assert (recording.responses > 0, recording.failure) == (True, "")
     with Sandbox((), key=KEY, replay=open_recording(file)) as sandbox:
-        assert [asked(sandbox.url), asked(sandbox.url)] == [seen, seen]
+        assert [result_of(sandbox.url), result_of(sandbox.url)] == [seen, seen]
 
 
 def test_a_recording_does_not_contain_the_key_in_any_spelling(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_only_the_owner_can_read_a_recording_and_it_replaces_the_file_at_the_end
     file.write_text("an older one")
     file.chmod(0o644)
     with Hostile(one_after_another(GOOD)) as server, Recording(str(file), KEY, RUN) as recording:
-        asked(server.url, recording)
+        result_of(server.url, recording)
         assert file.read_text() == "an older one"
     assert file.stat().st_mode & 0o777 == 0o600
     whole = file.read_bytes()

@@ -29,8 +29,8 @@ def answers(*bodies: str, **question: str) -> list[RecordedResponse]:
 def test_a_request_gets_its_responses_in_order_and_then_the_last_one_repeatedly() -> None:
     recording = Replay(RUN, [*answers("a", "b", page="1"), *answers("c", page="2")])
     with Sandbox((), replay=recording) as sandbox, httpx.Client(headers={"x-api-key": SANDBOX_KEY}) as client:
-        said = [client.get(f"{sandbox.url}{ENDPOINT}?page={page}").text for page in (1, 2, 1, 2, 1)]
-        assert said == ["a", "c", "b", "c", "b"]
+        bodies = [client.get(f"{sandbox.url}{ENDPOINT}?page={page}").text for page in (1, 2, 1, 2, 1)]
+        assert bodies == ["a", "c", "b", "c", "b"]
         never = client.get(f"{sandbox.url}{ENDPOINT}?page=3")
         assert (never.status_code, never.json()["message"]) == (404, "The recording has no response to this request")
         assert client.get(f"{sandbox.url}{ENDPOINT}?page=1", headers={"x-api-key": "wrong"}).status_code == 401

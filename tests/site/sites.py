@@ -81,7 +81,7 @@ def bare(template_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def sample_media() -> MediaCopier:
-    """Give each template a cover and a preview of the sandbox, instead of fetching them."""
+    """Copy covers and previews of the sandbox instead of fetching them."""
 
     def get(url: str, document: dict[str, Any]) -> bytes:
         ratio = document["cover_aspect_ratio"] or "9:16"

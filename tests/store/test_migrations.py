@@ -385,7 +385,7 @@ def test_an_upgrade_refuses_a_foreign_table_and_writes_nothing(empty_database: D
 
 @pytest.fixture
 def reader(empty_database: Database) -> Iterator[sa.Engine | None]:
-    """A role that may only read, migratable as docs/database.md says, before there is any table; None on SQLite."""
+    """A role that may only read, created before any table with the statements of docs/database.md; None on SQLite."""
     engine = empty_database.engine
     if empty_database.kind == "sqlite":
         yield None

@@ -81,7 +81,7 @@ def kept_feed(database: Database) -> list[dict[str, Any]]:
 
 
 def state_before(database: Database, run_id: int) -> dict[str, Document]:
-    """Put together what was present before a run, from the versions alone, as an app that begins there would."""
+    """Return the present catalog before a run, from the versions alone, as an app that begins there does."""
     versions = template_versions.c
     live = sa.and_(versions.from_run_id < run_id, sa.or_(versions.until_run_id.is_(None), versions.until_run_id >= run_id))
     with database.engine.connect() as connection:
@@ -159,8 +159,8 @@ def test_a_position_before_the_start_of_the_feed_is_refused_with_a_hint(week: Da
     with pytest.raises(UsageError, match=rf"Changes 1 to {oldest - 1}, which follow the cursor, were pruned") as refusal:
         feed.changes(week.engine, since=0)
     cursor = status.overview(week.engine).cursor
-    anew = "Read the current catalog again (`template-sync export --with-cursor`)"
-    assert refusal.value.hint == f"{anew}, then continue from cursor {cursor}."
+    first_step = "Read the current catalog again (`template-sync export --with-cursor`)"
+    assert refusal.value.hint == f"{first_step}, then continue from cursor {cursor}."
     with pytest.raises(UsageError):
         feed.changes(week.engine, since=oldest - 2)
     assert feed.changes(week.engine, since=oldest - 1)

@@ -60,7 +60,7 @@ def shifting(chance: random.Random) -> Catalog:
 
 
 def work(url: str, folder: str, seed: int, *, fenced: bool, term: float = TERM) -> None:
-    """In a process of its own: synchronise forever, and log the result of each run."""
+    """Synchronise forever, and log the result of each run. The target of a process."""
     if not fenced:
         leases.check_fence = _no_check  # type: ignore[assignment]
     engine = open_engine(url)
@@ -82,7 +82,7 @@ class Reader:
     """Polls the database as an app does, and records violations."""
 
     def __init__(self, url: str) -> None:
-        self.complaints: list[str] = []
+        self.violations: list[str] = []
         self.reads = 0
         self.versions: set[int] = set()
         self._engine = open_engine(url)
@@ -98,17 +98,17 @@ class Reader:
         versions |= {int(tag["name"].removeprefix("v")) for each in catalog.values() for tag in each["tags"]}
         versions |= {int(price["credit"]) for each in catalog.values() for price in each["consume_items"]}
         if len(versions) > 1:
-            self.complaints.append(f"torn: {sorted(versions)}")
+            self.violations.append(f"torn: {sorted(versions)}")
         if versions:
             version = max(versions)
             if catalog.keys() != {record["TemplateId"] for record in versioned(version)}:
-                self.complaints.append(f"torn: version {version} with {sorted(catalog)}")
+                self.violations.append(f"torn: version {version} with {sorted(catalog)}")
             if version < self._newest:
-                self.complaints.append(f"went back from {self._newest} to {version}")
+                self.violations.append(f"went back from {self._newest} to {version}")
             self._newest = version
             self.versions.add(version)
         if last_seq < self._last_seq or feed != last_seq:
-            self.complaints.append(f"the feed went from {self._last_seq} to {last_seq} with {feed} lines")
+            self.violations.append(f"the feed went from {self._last_seq} to {last_seq} with {feed} lines")
         self._last_seq = last_seq
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ def _torture(database: Database, folder: Path, seconds: float, *, fenced: bool =
     nemesis = Nemesis(workers)
     ends = time.monotonic() + seconds
     try:
-        while not reader.complaints and (
+        while not reader.violations and (
             (now := time.monotonic()) < ends or (workers.results()["succeeded"] < ENOUGH and now < ends + PATIENCE)
         ):
             nemesis.act()
@@ -213,7 +213,7 @@ def test_workers_killed_and_paused_at_random_cause_no_violation(
     database: Database, seconds: float, tmp_path: Path, report: Callable[[str], None]
 ) -> None:
     reader, nemesis, ended = _torture(database, tmp_path, seconds)
-    assert reader.complaints == []
+    assert reader.violations == []
     assert anomalies(database) == []
     assert ended.keys() <= {"succeeded", "lease-busy", "lease-lost", "interrupted"}, "no deadlock, no timeout"
     assert ended["succeeded"] >= ENOUGH
@@ -238,7 +238,7 @@ def test_workers_killed_and_paused_at_random_cause_no_violation(
 def test_only_without_the_fence_a_reader_sees_the_catalog_go_back(
     database: Database, monkeypatch: pytest.MonkeyPatch, *, fenced: bool
 ) -> None:
-    """Show that the test can fail: a worker sleeps past its lease, another takes over, the first one continues."""
+    """Show that the test can fail: a worker is suspended past its lease, another takes over, the first one continues."""
     if not fenced:
         monkeypatch.setattr(leases, "check_fence", _no_check)
     reader = Reader(database.url)
@@ -257,16 +257,16 @@ def test_only_without_the_fence_a_reader_sees_the_catalog_go_back(
     reader.close()
     if fenced:
         assert isinstance(outcome.error, LeaseLost)
-        assert (reader.complaints, anomalies(database)) == ([], [])
+        assert (reader.violations, anomalies(database)) == ([], [])
     else:
         assert outcome.error is None
-        assert any("went back" in complaint for complaint in reader.complaints)
+        assert any("went back" in complaint for complaint in reader.violations)
         assert anomalies(database) != []
 
 
 @pytest.mark.skipif("SYNC_TEST_TORTURE_UNFENCED" not in os.environ, reason="by command: SYNC_TEST_TORTURE_UNFENCED=1")
 def test_without_the_fence_the_torture_itself_fails(database: Database, tmp_path: Path, report: Callable[[str], None]) -> None:
     reader, _nemesis, ended = _torture(database, tmp_path, 120, fenced=False)
-    found = [*reader.complaints, *anomalies(database), *(end for end in ended if "said" in end)]
+    found = [*reader.violations, *anomalies(database), *(end for end in ended if "said" in end)]
     report(f"{database.kind}, no fence: {found[:3]}")
     assert found

@@ -130,8 +130,8 @@ def in_javascript(times: list[str]) -> list[int]:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("node is not installed here")
     script = "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(each => new Date(each).getTime())))"
     command = [node, "-e", script, json.dumps(times)]
-    said = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "TZ": "America/New_York"})
-    read: list[int] = json.loads(said.stdout)
+    result = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "TZ": "America/New_York"})
+    read: list[int] = json.loads(result.stdout)
     return read
 
 
@@ -169,7 +169,7 @@ def test_prices_are_declared_as_decimals(database: Database) -> None:
         if column.endswith("credit")
     }
     lowest = kinds.pop(("picker", "lowest_credit"))
-    assert lowest == {"sqlite": ""}.get(database.kind, DECIMAL[database.kind]), "SQLite says nothing of what a view computes"
+    assert lowest == {"sqlite": ""}.get(database.kind, DECIMAL[database.kind]), "SQLite has no type for computed columns"
     assert set(kinds.values()) == {DECIMAL[database.kind]}
     assert len(kinds) == 6
 

@@ -51,7 +51,7 @@ class Request:
 
 
 def response(status: int, body: bytes = b"", **headers: str) -> bytes:
-    """Write a response; an underscore in a header's name stands for a dash."""
+    """Write a response; an underscore in the name of a header becomes a dash."""
     lines = [f"HTTP/1.1 {status} So", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join([*lines, "", ""]).encode() + body
@@ -147,8 +147,8 @@ def _read(connection: socket.socket) -> Request | None:
     return Request(method, path, headers, body) if len(body) == length else None
 
 
-def our_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
-    """Sign as the specification says, without its library."""
+def second_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:
+    """Sign as specified, without the library of the specification."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{message_id}.{timestamp}.".encode() + body
     return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

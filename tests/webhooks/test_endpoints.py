@@ -61,7 +61,7 @@ WANTED: list[tuple[str, Rules, dict[str, Any], bool]] = [
     ("a tag without English", Rules(tags=some("None")), change("added", tags=[{"name": "x", "name_en": None}]), False),
     ("a type", Rules(types=some("begin_end_frame")), change("added"), True),
     ("a type that it was", Rules(types=some("OLD")), change("changed", field("template_type", "OLD", "NEW")), True),
-    ("a type that stands in another field", Rules(types=some("OLD")), change("changed", field("title", "OLD", "b")), False),
+    ("a type that is the value of another field", Rules(types=some("OLD")), change("changed", field("title", "OLD", "b")), False),
     ("another type", Rules(types=some("OLD")), change("added"), False),
     ("no type at all", Rules(types=some("OLD")), change("added", template_type=None), False),
     ("breaking", Rules(breaking=True), change("removed"), True),

@@ -42,7 +42,7 @@ SOME_AND_ALL = pytest.mark.parametrize(
 
 
 def deliver_and_be_killed(url: str, to: str, number: int) -> None:
-    """In a process of its own: deliver once, killed at the n-th boundary of its statements; exit with 0 at the end."""
+    """Deliver once, until this process is killed at the n-th boundary; exit with 0 at the end. The target of a process."""
     engine = open_engine(url)
     at_boundary(engine, number, kill_this_process)
     (result,) = deliver_to(engine, SignedEndpoint(Endpoint("shop", to, (), start="start"), (SECRET,)))
@@ -76,7 +76,7 @@ def test_a_dispatcher_killed_at_any_statement_and_run_again_sends_all_in_order(
 
 
 def send_and_be_killed(url: str, to: str) -> None:
-    """In a process of its own: send one message, killed after its acceptance and before that is stored."""
+    """Send one message; this process is killed after its acceptance, before that is stored."""
 
     def send(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
         send_once(target, message, now)
@@ -105,7 +105,7 @@ FAULTS = ("500", "429", "redirect", "cut", "hang", "lie", "nonsense")
 
 
 def deliver_for_ever(url: str, to: str, per: str, began: float) -> None:
-    """In a process of its own, until it is killed: deliver again and again, by a clock that runs fast.
+    """Deliver repeatedly, with a fast clock, until this process is killed.
 
     It shares no lock with other processes: one that is killed would keep it locked.
     """
@@ -126,12 +126,12 @@ class FaultyReceiver:
     """Accepts half of the requests, and answers the others with one of `FAULTS`."""
 
     def __init__(self) -> None:
-        self.dice = random.Random(1)  # noqa: S311 - the same faults each time
+        self.rng = random.Random(1)  # noqa: S311 - the same faults each time
         self.accepted: list[Request] = []
         self.answers: set[str] = set()
 
     def __call__(self, connection: socket.socket, request: Request, over: threading.Event) -> None:
-        answer = self.dice.choice(["accept"] * len(FAULTS) + list(FAULTS))
+        answer = self.rng.choice(["accept"] * len(FAULTS) + list(FAULTS))
         self.answers.add(answer)
         if answer in {"accept", "lie"}:
             self.accepted.append(request)
@@ -167,7 +167,7 @@ def templates_in(request: Request, per: str) -> list[str]:
 def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_message(
     database: Database, syncs: int, per: str, report: Callable[[str], None]
 ) -> None:
-    faulty, dice = FaultyReceiver(), random.Random(2)  # noqa: S311 - the same kills each time
+    faulty, rng = FaultyReceiver(), random.Random(2)  # noqa: S311 - the same kills each time
     url = database.engine.url.render_as_string(hide_password=False)
     with Receiver(faulty) as receiver:
         arguments = (url, receiver.url, per, time.time())
@@ -177,13 +177,13 @@ def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_
             with process(deliver_for_ever, *arguments), process(deliver_for_ever, *arguments):
                 seen = len(receiver.requests)
                 assert sync(versioned(version), database.engine).error is None
-                wanted = dice.randrange(1, 6) if per == "change" else 1
+                minimum = rng.randrange(1, 6) if per == "change" else 1
                 wait_for(
-                    lambda seen=seen, wanted=wanted: len(receiver.requests) >= seen + wanted,  # type: ignore[misc]
+                    lambda seen=seen, minimum=minimum: len(receiver.requests) >= seen + minimum,  # type: ignore[misc]
                     within=60,
                     state=lambda: (version, positions(database.engine), database.rows("webhook_endpoints")),  # noqa: B023
                 )
-            kills += 2  # wherever they are, at the end of the block
+            kills += 2  # at the end of the block
         with process(deliver_for_ever, *arguments):
             wait_for(lambda: positions(database.engine)[0].at_end, 60, lambda: database.rows("webhook_endpoints"))
     expected = messages_of(feed.changes(database.engine, since=0), per)

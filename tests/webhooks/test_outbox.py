@@ -195,14 +195,14 @@ def test_a_claim_of_a_dead_or_late_process_is_taken_over_and_its_writes_are_refu
         "process dead": {"process": mark.rpartition(":")[0] + ":1"},
         "clock was ahead": {"expires": webhook_endpoints.c.expires + 10 * CLAIM_TTL},
     }
-    with claim_endpoint(database.engine, "shop") as silent:
-        assert silent is not None
+    with claim_endpoint(database.engine, "shop") as late:
+        assert late is not None
         with database.engine.begin() as connection:
             connection.execute(sa.update(webhook_endpoints).values(left[why]))
         with claim_endpoint(database.engine, "shop") as next_one:
             assert next_one is not None
             with pytest.raises(LeaseLost):
-                save_attempt(database.engine, silent, attempts=99)
+                save_attempt(database.engine, late, attempts=99)
             save_attempt(database.engine, next_one, attempts=1)
     assert [each.attempts for each in positions(database.engine)] == [1]
 

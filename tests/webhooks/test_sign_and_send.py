@@ -30,7 +30,7 @@ from sync.webhooks.sign_and_send import (
 )
 from tests.json_forms import check
 from tests.webhooks.changes import CURSOR, change, field
-from tests.webhooks.receiver import OTHER, SECRET, Receiver, Request, our_signature, respond, response
+from tests.webhooks.receiver import OTHER, SECRET, Receiver, Request, respond, response, second_signature
 
 if TYPE_CHECKING:
     import socket
@@ -105,7 +105,7 @@ def test_the_example_of_the_specification_has_the_signature_given_there() -> Non
 @pytest.mark.parametrize("body", [b"{}", '{"a": "猫 \\u202e"}'.encode(), b" " * 100_000], ids=["empty", "text", "large"])
 def test_a_second_implementation_computes_the_same_signature(body: bytes) -> None:
     headers = sign(MESSAGE._replace(body=body), [SECRET], NOW)
-    assert headers["webhook-signature"] == our_signature(SECRET, MESSAGE.id, int(NOW.timestamp()), body)
+    assert headers["webhook-signature"] == second_signature(SECRET, MESSAGE.id, int(NOW.timestamp()), body)
 
 
 def test_while_a_secret_is_rotated_each_of_the_two_verifies_the_request() -> None:

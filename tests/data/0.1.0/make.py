@@ -1,4 +1,4 @@
-"""Make one database of each engine with the code of 0.1.0, and write it down as SQL. README.md says how to run this."""  # noqa: INP001 - a script beside its data
+"""Make one database of each engine with the code of 0.1.0, and dump it as SQL. README.md has the command."""  # noqa: INP001 - a script beside its data
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ ODD = record(
     InputNum=...,
     Mood={"level": [1, 2.5, 1e22, -7], "on": True, "off": False, "none": None, "url": "https://media.example/x?sig=1"},
 )
-"""What databases tell apart, and what they might not give back."""
+"""Values that databases may confuse or change."""
 ONE, TWO, THREE, FIVE = record("101"), record("102"), record("103", Mood="calm"), record("105")
 DEARER = record("101", ConsumeItems=[{"Resolution": "480p", "Credit": 170}, {"Resolution": "720p", "Credit": 355.2}])
 RETITLED, RETAGGED = record("102", Title_en="Renamed"), record("103", Mood="calm", Tags=["热门"], Tags_en=["Trending"])
@@ -80,7 +80,7 @@ LAST = [
 
 
 def history() -> Iterator[Callable[[], Any]]:
-    """Give a server's script for each run."""
+    """Yield the script of the server for each run."""
     for served in (
         [ONE, TWO, THREE, ODD, FIVE, NINE],  # all are new
         [ONE, TWO, THREE, ODD, FIVE, NINE],  # nothing is
@@ -100,7 +100,7 @@ def history() -> Iterator[Callable[[], Any]]:
 
 
 def fill(url: str) -> None:
-    """Let 0.1.0 make its tables and live through the history, on a host without a name and by a clock that stands in here."""
+    """Create the tables and make the runs with 0.1.0, with a fixed host name and clock."""
     process.name, process.mark = lambda: "somewhere (pid 1)", lambda: None
     engine = db.open_engine(url)
     schema.upgrade(engine)

@@ -145,7 +145,7 @@ def print_goals(figures: Figures) -> None:
     for goal in GOALS:
         if values := ratios(figures, goal, goal.what):
             cpu = f"{statistics.median(ratios(figures, goal, 'cpu')):.3f}" if goal.than else ""
-            value = max(values) if goal.case.phase == "gallery" else statistics.median(values)  # its first build is the longest
+            value = max(values) if goal.case.phase == "gallery" else statistics.median(values)  # the first build takes longest
             print(f"{goal.sentence():76} {value:9.3f} {cpu:>9}  {'yes' if value <= goal.limit else 'NO'}")
 
 

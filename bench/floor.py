@@ -122,7 +122,7 @@ class Sqlite:
 
     def insert(self, table: str, rows: Iterable[Sequence[Any]], width: int) -> None:
         """Insert rows."""
-        self.connection.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)  # noqa: S608 - our own words
+        self.connection.executemany(f"INSERT INTO {table} VALUES ({','.join('?' * width)})", rows)  # noqa: S608 - constants
 
     def per_id(self, statement: str, ids: Sequence[str]) -> None:
         """Run a statement for each id."""
@@ -191,7 +191,7 @@ def synchronise(database: Sqlite | Postgresql, answers: Iterable[Answer], now: i
     changed = [key for key, _, _ in differing if key in known]
     write(database, differing, changed, now)
     if gone:
-        database.per_id(f"UPDATE templates SET removed_at = {now}", gone)  # noqa: S608 - a number of ours
+        database.per_id(f"UPDATE templates SET removed_at = {now}", gone)  # noqa: S608 - a constant
         database.insert("changes", ((now, key, "removed", None) for key in gone), 4)
     counts = len(differing) - len(changed), len(changed), len(gone)
     database.run("INSERT INTO runs VALUES (?, ?, ?, ?, ?)", now, total, *counts)
@@ -205,7 +205,7 @@ def write(database: Sqlite | Postgresql, differing: list[tuple[str, str, bytes]]
         return
     if changed:
         for table in ("templates", "prices", "template_tags"):
-            database.per_id(f"DELETE FROM {table}", changed)  # noqa: S608 - our own words
+            database.per_id(f"DELETE FROM {table}", changed)  # noqa: S608 - constants
     before = set(changed)
     read = [(read_template(record), hashed, record) for _, hashed, record in differing]
     columns = attrgetter(*FIELDS)

@@ -68,14 +68,14 @@ class InProcess:
                 raise TestsFailedError(item.nodeid)
             self.seconds[item.nodeid] = sum(report.duration for report in reports)
         items.sort(key=lambda item: self.seconds[item.nodeid])
-        # What the session keeps, such as a database, is kept; a test that was the last is not, or no child would set it up again.
+        # Fixtures of the session are kept. The last test is removed, because otherwise no child would set it up again.
         session._setupstate.teardown_exact(cast("pytest.Item", items[0].parent))  # noqa: SLF001 - pytest has no other way
         for mutant in self._mutants:
             if mutant.function is None or not self._noticed(items, mutant.function, mutant.source):
                 self.unnoticed.append(mutant)
                 continue
             self._require_own_code_to_pass(items, mutant.function)
-            items.insert(0, items.pop(self._failed[0]))  # what noticed this one may well notice the next
+            items.insert(0, items.pop(self._failed[0]))  # the test that noticed this mutant may notice the next one
             session._setupstate.teardown_exact(items[0])  # noqa: SLF001 - as above
         return True
 
@@ -138,7 +138,7 @@ class _Instead(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__file__ = self._file
-        exec(compile(self._source, self._file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - ours, but for one change
+        exec(compile(self._source, self._file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - our source with one change
 
 
 class _Quickest:

@@ -214,7 +214,7 @@ class Lab:
 def run(command: Sequence[str], variables: Mapping[str, str], folder: Path) -> Usage:
     """Run a process to its end, or raise SystemExit if it fails."""
     spawner = _spawner()
-    assert spawner.stdin is not None  # noqa: S101 - both are pipes
+    assert spawner.stdin is not None  # noqa: S101 - pipes
     assert spawner.stdout is not None  # noqa: S101
     spawner.stdin.write(json.dumps([list(command), dict(variables), str(folder)]) + "\n")
     spawner.stdin.flush()

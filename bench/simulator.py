@@ -110,7 +110,7 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     given = parser.parse_args()
-    gc.disable()  # nothing here is a cycle, and a million records are walked over for nothing
+    gc.disable()  # no object is cyclic; a collection would traverse a million records
     endpoint = Endpoint(make_versions(given.templates))
     asyncio.run(serve(endpoint, given.latency_ms / 1000, given.port))
 

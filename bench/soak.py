@@ -128,7 +128,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, fault: str | None) -> tuple[int, bytes]:
         if fault in {"500", "429", "401", "455"}:
-            # As the real one may: some codes inside an HTTP 200.
+            # As the real server may: some codes in a body under HTTP 200.
             return (200 if fault == "455" else int(fault)), json.dumps({"code": int(fault), "message": "no"}).encode()
         if fault in {"not json", "web page"}:
             return 200, b"<html>hello</html>"
@@ -141,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
             answer["data"]["templates"][0] = {**answer["data"]["templates"][0], "ConsumeItems": "free"}
         return 200, json.dumps(answer, ensure_ascii=False).encode()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name in the base class
         """Write no access log."""
 
 
@@ -220,7 +220,7 @@ def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: 
                 server.evolve()
             if runs // ROTATE_EVERY > rotated:
                 rotated = runs // ROTATE_EVERY
-                server.keys = {put_key(folder, KEYS[rotated % 2])}  # a run at work is refused; the next one has the new key
+                server.keys = {put_key(folder, KEYS[rotated % 2])}  # an active run is refused; the next one has the new key
     raise SystemExit(f"the daemon left with {process.returncode}: {(folder / 'log').read_text()[-2000:]}")
 
 

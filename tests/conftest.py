@@ -27,7 +27,7 @@ from tests.daemons import Upstream
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
-# A developer's own settings must not reach the tests.
+# The settings of a developer must not affect the tests.
 for name in [
     name for name in os.environ if name.startswith(("SYNC_", "CRUN_", "DATABASE_URL")) and not name.startswith("SYNC_TEST_")
 ]:
@@ -52,7 +52,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if config.getoption("capture") == "no" else (os.cpu_count() or 1) + 1
 
 
-@pytest.hookimpl(tryfirst=True)  # before -m chooses by the marks
+@pytest.hookimpl(tryfirst=True)  # before -m selects by marks
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Mark as long the tests that are long only on a server, and the slice of the long tests that CI runs for each push."""
     for item in items:
@@ -106,7 +106,7 @@ def server_url(kind: str) -> str:
         if os.environ.get("CI"):
             pytest.fail(sentence, pytrace=False)
         pytest.skip(sentence)
-    # PyMySQL would read the machine's certificate authorities for each connection, which takes longer than most tests.
+    # PyMySQL would read the certificate authorities of the machine for each connection, which takes longer than most tests.
     return f"{url}{'&' if '?' in url else '?'}ssl_disabled=1" if kind == "mariadb" else url
 
 

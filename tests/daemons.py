@@ -80,7 +80,7 @@ class Upstream(Hostile):
         """Delay every response from now on, and wait until a run waits for one."""
         self.held = 0
         self.gate.clear()
-        until(lambda: self.held, "a run that waits for an answer")
+        until(lambda: self.held, "a run that waits for a response")
 
     def settings(self, **more: str) -> dict[str, str]:
         """Return the settings for this server."""

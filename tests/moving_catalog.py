@@ -31,10 +31,10 @@ MUTATIONS = (
     "toggle", "respell",
 )  # fmt: skip
 LOSABLE = ("ConsumeItems", "MediaId", "SupportAspectRatio", "Tags", "Tags_en")
-"""The documented fields that one template, or all, may lose and get back. `Tags` takes `Tags_en` with it."""
+"""The documented fields that one template, or all, may lose and regain. `Tags` includes `Tags_en`."""
 
 LOSSES = ("lose", "lose-all", "regain", "regain-all", "regain-new", "regain-all-new")
-"""Events of one such field: `other` is its place in `LOSABLE`; `-new` returns it with another value."""
+"""Events of one such field: `other` is its index in `LOSABLE`; `-new` returns it with another value."""
 ERRORS = {"maintenance": 455, "rate-limit": 429, "server-error": 503, "refused": 401, "not-found": 404}
 FALSE_RESPONSES = (
     "empty", "short", "repeat", "count-up", "count-down", "no-count", "bad-record", "no-id", "numeric-id", "echo", "twin",
@@ -357,7 +357,7 @@ class Visit:
         if page == 1:
             self.partial = None
         for event in faults:
-            if event.kind == "partial" and page == 1:  # a replica that lags: for this walk it has only so many
+            if event.kind == "partial" and page == 1:  # a lagging replica serves only these in this walk
                 self.partial = event.pick % (len(catalog.live) + 1)
         ids = [*catalog.live][: self.partial]
         size = min(int(params["page_size"]), catalog.cap)

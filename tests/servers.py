@@ -25,7 +25,7 @@ _SBIN = "/usr/sbin:/sbin:/usr/local/sbin"
 
 
 def binary(name: str) -> str:
-    """Find a server's binary; without it the test is skipped by name."""
+    """Find a server's binary; without it the test is skipped with the reason."""
     places = [os.environ.get("PATH", ""), _SBIN, *map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
     found = shutil.which(name, path=":".join(places))
     if found is None:
@@ -64,7 +64,7 @@ class Server:
         ends = time.monotonic() + within
         while not self._answers():
             assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < ends, "the server does not start"
+            assert time.monotonic() < ends, "the server did not start"
             time.sleep(0.02)
 
     def kill(self) -> None:

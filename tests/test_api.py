@@ -175,7 +175,7 @@ def test_follow_yields_each_change_once_without_an_open_connection(database: Dat
     assert [next(news).template_id for _ in range(3)] == ["1", "2", "3"]
     later = catalog.follow(sleep=sleep)
     sync(records(4), database.engine)
-    assert next(later).template_id == "4", "it begins at the call"
+    assert next(later).template_id == "4", "it starts at the call"
 
 
 # Snapshots, threads, privileges -----------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_a_catalog_disposes_only_of_its_own_engine(sqlite: Database) -> None:
     mine: Any = sa.create_engine(sqlite.engine.url)
     with Catalog(mine) as catalog:
         catalog.templates()
-    assert mine.pool.checkedin() == 1, "its connection is kept"
+    assert mine.pool.checkedin() == 1, "its connection stays open"
     mine.dispose()
     for url in (sqlite.url, sa.make_url(sqlite.url)):
         with Catalog(url) as catalog:

@@ -112,7 +112,7 @@ def read_in_child(catalog: Catalog, pipe: Connection) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_each_forked_process_opens_connections_of_its_own(database: Database) -> None:
+def test_each_forked_process_opens_its_own_connections(database: Database) -> None:
     sync(records(2), database.engine)
     fork = multiprocessing.get_context("fork")
     for catalog in (Catalog(database.url), Catalog(sa.create_engine(database.engine.url))):

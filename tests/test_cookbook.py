@@ -42,7 +42,7 @@ AGENT = "An agent"
 RECIPES = [snippet for snippet in snippets(COOKBOOK, "sql", "python") if snippet.heading != AGENT]
 FOR_POSTGRESQL, FOR_MARIADB, FOR_SQLITE = (each for each in snippets(DATABASE, "sql", "python") if each.heading == ROLES)
 WITHOUT_A_RESULT = {"The catalog as it was", "Joins with your own tables", "A copy in another database"}
-"""Headings below which one statement's result is not shown: it is long, or none. Tests of their own look at these."""
+"""Headings with a statement whose result is not shown, because it is long or empty. Other tests check these."""
 
 
 @pytest.fixture

@@ -227,7 +227,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, in
 
 
 @pytest.mark.parametrize("phase", MODULES)
-def test_a_run_imports_so_many_modules(imported: dict[str, dict[str, int]], phase: str) -> None:
+def test_the_number_of_modules_that_a_run_imports(imported: dict[str, dict[str, int]], phase: str) -> None:
     assert imported[phase] == MODULES[phase]
 
 

@@ -217,7 +217,7 @@ def test_systemd_rates_the_exposure_of_each_service_at_two_or_better(units: dict
 def test_both_services_have_the_same_confinement_and_secrets() -> None:
     daemon, run = map(unit, SERVICES)
     for each in (daemon, run):
-        each["Environment"] = each["Environment"][:1]  # the secrets' files; the rest is each one's own
+        each["Environment"] = each["Environment"][:1]  # the files of the secrets; the other values differ
     own = {"Description", "Type", "NotifyAccess", "ExecStart", "TimeoutStartSec", "SuccessExitStatus", "ReadWritePaths"}
     own |= {"ExecReload", "Restart", "RestartSec", "RestartPreventExitStatus", "StartLimitIntervalSec", "WatchdogSec", "WantedBy"}
     assert {key: value for key, value in daemon.items() if key not in own} == {
@@ -279,7 +279,7 @@ def test_a_program_of_the_group_can_read_the_sqlite_file_without_blocking_the_se
         run()
         assert read().communicate()[0] == "3\n"
         run()
-        with read("input()") as waiting:  # holds the file as the only program
+        with read("input()") as waiting:  # the only program that has the file open
             assert waiting.stdout is not None
             assert waiting.stdout.readline() == "3\n"
             upstream.catalog = records(4)
@@ -381,7 +381,9 @@ def test_the_image_writes_only_to_the_volume_of_its_database() -> None:
     words = [word for word, _rest in dockerfile()]
     assert last("VOLUME") == last("WORKDIR") == "/var/lib/template-sync"
     assert f"-o {last('USER').partition(':')[0]} " in last("RUN")  # made for its user
-    assert words.index("VOLUME") > max(place for place, word in enumerate(words) if word == "RUN")  # else what RUN made is lost
+    assert words.index("VOLUME") > max(
+        place for place, word in enumerate(words) if word == "RUN"
+    )  # otherwise the results of RUN are lost
     assert "PYTHONDONTWRITEBYTECODE=1" in last("ENV")
 
 
@@ -407,7 +409,7 @@ def run_build_stages(context: Path, work: Path) -> Path:
             return root
         if word == "FROM":
             root, inside = work / rest.rpartition(" ")[2], "/"
-            # The base image's Python, which no other package has touched.
+            # The Python of the base image, without other packages.
             output_of(sys.executable, "-m", "venv", root / "usr/local")
         elif word == "WORKDIR":
             inside = rest
@@ -455,7 +457,7 @@ def test_the_image_s_installation_steps_work_in_a_clean_environment(tmp_path: Pa
     assert not installed & {"pip", "pytest", "rich"}
     assert (packages / "sync" / "_migrations" / "env.py").is_file()
 
-    # As in a container: another working directory, a bare environment, and nothing written beside the program.
+    # As in a container: another working directory, an empty environment, no files written next to the program.
     before = set(program.rglob("*"))
     state = tmp_path / "state"
     state.mkdir()
@@ -514,7 +516,7 @@ def test_every_composed_service_is_confined_and_gets_its_secrets_by_file(more: l
         assert "cap_add" not in service, name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert re.search(r":\d+\.\d+", service["image"]), name
-        assert "healthcheck" in service or service["command"] == ["daemon"], name  # the image brings the daemon's
+        assert "healthcheck" in service or service["command"] == ["daemon"], name  # the image has that of the daemon
         for variable, value in service["environment"].items():
             if re.search("KEY|URL|PASSWORD", variable):
                 assert variable.endswith("_FILE"), name
@@ -588,7 +590,7 @@ def test_a_pod_is_confined_and_gets_its_secrets_by_file(name: str) -> None:
     assert f"{spec['securityContext']['runAsUser']}:{spec['securityContext']['runAsGroup']}" == last("USER")
     assert spec["terminationGracePeriodSeconds"] > DEFAULTS["grace"]
     (secrets,) = (volume for volume in spec["volumes"] if "secret" in volume)
-    assert secrets["secret"]["defaultMode"] & 0o007 == 0  # no file for everyone
+    assert secrets["secret"]["defaultMode"] & 0o007 == 0  # not readable by others
     for container in spec["initContainers"] + spec["containers"]:
         assert container["securityContext"] == {
             "allowPrivilegeEscalation": False,
@@ -673,7 +675,7 @@ def test_every_alert_has_a_description_and_a_command() -> None:
         commands = re.findall(r"template-sync ([a-z]+)", rule["annotations"]["command"])
         assert commands
         assert set(commands) <= COMMANDS
-        assert "--accept-removals" not in rule["annotations"]["command"]  # never something that one pastes unread
+        assert "--accept-removals" not in rule["annotations"]["command"]  # no destructive command to paste
 
 
 def test_promtool_accepts_the_alerts() -> None:
@@ -694,7 +696,7 @@ def test_no_alert_repeats_a_setting_and_the_dashboard_s_rates_span_several_scrap
     (stale,) = (rule["expr"] for rule in alerts() if rule["alert"] == "TemplateSyncStale")
     assert stale == "time() - template_sync_last_success_timestamp_seconds > template_sync_stale_after_seconds"
     for text in dashboard_expressions():
-        assert "$__interval" not in text  # shorter than two scrapes when zoomed in, and then a rate is empty
+        assert "$__interval" not in text  # shorter than two scrapes when zoomed in, which makes a rate empty
     thresholds = [panel["fieldConfig"]["defaults"].get("thresholds", {"steps": []}) for panel in dashboard()["panels"]]
     assert not any(step["value"] == 2700 for each in thresholds for step in each["steps"])
 
@@ -767,7 +769,7 @@ STILL = {"template_sync_last_success_timestamp_seconds": "0x200"}
 def test_each_alert_fires_in_its_case_only(tmp_path: Path, changed: dict[str, str], minute: int, fire: str) -> None:
     promtool = tool("promtool")
     series = [{"series": name, "values": values} for name, values in (HEALTHY | changed).items()]
-    # An alert's labels and text are not the matter here: ALERTS, the series that Prometheus keeps of them, is.
+    # Only ALERTS, the series of Prometheus about alerts, is tested, not their labels and texts.
     cases = [
         {
             "interval": "1m",
@@ -800,4 +802,4 @@ def test_the_panels_of_the_dashboard_do_not_overlap_and_have_descriptions() -> N
         assert panel["title"]
         assert all(target["datasource"]["uid"] == "${datasource}" for target in panel["targets"])
     assert len({panel["id"] for panel in document["panels"]}) == len(document["panels"])
-    assert "id" not in document  # Grafana gives one at import
+    assert "id" not in document  # Grafana creates one at import

@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 SIZE = 10
 DOCUMENT = Path(__file__).parent.parent / "docs" / "verification.md"
 BEFORE = records(60)
-"""What every database here holds before the fault: six pages of ten."""
+"""The catalog in every database before the fault: six pages of ten."""
 AFTER = [*BEFORE[:58], record("59", Title="changed"), record("61")]
-"""What the catalog really is during the fault: 60 is gone, 59 changed, 61 is new."""
+"""The true catalog during the fault: 60 is deleted, 59 changed, 61 is new."""
 CORRECT = catalog(AFTER)
 
 
@@ -199,7 +199,7 @@ def test_a_look_up_with_another_404_leaves_its_template_unconfirmed(database: Da
     first = run_on(database, script, clock=days(0)[0])
     before = database.catalog_dump()
     second = run_on(database, script, clock=days(5)[0])
-    assert database.catalog_dump() == before, "what was unconfirmed before is not written again"
+    assert database.catalog_dump() == before, "an unconfirmed removal is not written again"
     assert [(outcome.error, outcome.run.removed, outcome.run.unconfirmed) for outcome in (first, second)] == [(None, 0, 3)] * 2
     reason = "the look-up's response differs from that for an ID that cannot exist"
     assert [
@@ -266,7 +266,7 @@ def test_a_partial_catalog_removes_no_template_that_look_ups_find(sqlite: Databa
     rebuilt = catalog(whole[:2080], look_up=catalog(whole))
     outcome = run_on(sqlite, rebuilt, page_size=50)
     assert (outcome.run.removed, len(sqlite.present)) == (0, 2300)
-    assert 180 <= outcome.run.unconfirmed < 220, "those that the look-ups found are there"
+    assert 180 <= outcome.run.unconfirmed < 220, "the templates found by look-ups are stored"
     accepted = run_on(sqlite, rebuilt, page_size=50, accept_removals=True)
     assert (accepted.run.removed, accepted.run.unconfirmed, len(sqlite.present)) == (0, 0, 2300)
 
@@ -338,7 +338,7 @@ GROUPS = {
     "direction": "redirects and other servers",
     "patience": "requests to retry later",
 }
-"""First word of a fault's name -> what the document calls the group."""
+"""First word of the name of a fault -> name of the group in the document."""
 
 
 def section(faults: Sequence[Attack]) -> str:

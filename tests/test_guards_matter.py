@@ -98,8 +98,8 @@ def a_short_page_and_a_wrong_look_up(world: World) -> None:
 def a_changed_count_that_hides_a_shifted_template(world: World) -> None:
     world.fill(6).run(page_size=2)
     world.catalog.denied = frozenset({"103"})
-    world.random = lambda: 0.99  # the control is the last one served, not the first, which is gone by then
-    # After page 1 its first template is deleted, and the third one moves to page 1, which was read. 5 of now 5 are served.
+    world.random = lambda: 0.99  # the control is the last served template, because the first is deleted by then
+    # After page 1 its first template is deleted, and the third one moves to page 1, which was read. 5 of 5 are served.
     world.run(Event(1, "delete", 0), page_size=2)
 
 
@@ -119,7 +119,7 @@ def a_replacement_that_no_count_shows(world: World) -> None:
 def look_ups_that_deny_all(world: World) -> None:
     world.fill(6).run(page_size=2)
     world.catalog.denied = frozenset({*world.catalog.live, "107"})
-    # As above, and no look-up finds anything, not even what the walk has just served.
+    # As above, and look-ups find no template, not even served ones.
     world.run(Event(1, "replace", 0, 5), page_size=2)
 
 
@@ -301,4 +301,4 @@ def test_counts_miss_a_replacement_and_look_ups_miss_no_event(event: str) -> Non
     assert shares.one_walk > 0
     assert (shares.counted > 0) == (event == "replace")
     assert shares.looked_up == 0
-    assert (shares.confirmed > 0) == (event != "reorder")  # otherwise a confirmation that confirms nothing would pass
+    assert (shares.confirmed > 0) == (event != "reorder")  # otherwise a confirmation without evidence would pass

@@ -33,7 +33,7 @@ LAYERS = [
     "retry_policy",
     "errors text",
 ]
-"""Top first. A module imports its own package and what is below; an entry of a module precedes that of its package."""
+"""Top first. A module may import its own package and those below; the entry of a module precedes that of its package."""
 PURE = {
     "catalog",
     "forms",

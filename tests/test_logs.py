@@ -80,7 +80,7 @@ def test_a_secret_is_masked_in_every_spelling_and_from_every_logger() -> None:
     logging.getLogger("elsewhere").error("header %r", secret)
     try:
         local = secret
-        raise ValueError(local)  # the traceback's locals are the point
+        raise ValueError(local)  # tests the locals in a traceback
     except ValueError:
         logs.get_logger().exception("failed")
     written = stream.getvalue()

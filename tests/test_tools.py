@@ -60,7 +60,7 @@ def test_inspectdb_of_django_maps_prices_to_decimals_and_its_models_read_the_vie
     assert (inspected["current_prices"]["credit"], inspected["picker"]["lowest_credit"]) == (exact, exact)
     assert inspected["consume_items"]["pk"] == "CompositePrimaryKey"
     assert inspected["picker"]["prices"] == {"postgresql": "JSONField"}.get(filled.kind, "TextField")
-    stored = ("picker", "current_templates")  # on SQLite nothing is result of the times that `sync_status` works out
+    stored = ("picker", "current_templates")  # on SQLite the computed times of `sync_status` have no type
     assert {inspected[view][name] for view in stored for name in VIEWS[view] if name.endswith("_at")} == {"DateTimeField"}
     assert seen == {
         "cheap": ["1", "2", "4", "6"],

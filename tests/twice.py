@@ -94,7 +94,7 @@ class Twice:
         return recognising
 
 
-def _account(database: Database, number: int, attempt: Attempt, forgetful: bool) -> Account:  # noqa: FBT001 - one of two plays
+def _account(database: Database, number: int, attempt: Attempt, forgetful: bool) -> Account:  # noqa: FBT001 - one of two ways
     if database.kind == "sqlite" and number == 0:
         sa.event.listen(database.engine, "connect", without_waiting_for_the_disk)
     if forgetful:

@@ -221,7 +221,7 @@ class World:
         assert len(runs) == self.runs + others, "every attempt is recorded once"
         if run_id is not None:
             (row,) = (row for row in runs if row["run_id"] == run_id)
-            assert row["status"] == str(outcome.run.status) or row["status"] == "interrupted", "it ends in one status"
+            assert row["status"] == str(outcome.run.status) or row["status"] == "interrupted", "it has one final status"
         assert anomalies(self.engine) == []
         with reading(self.engine) as connection:
             present = documents(connection)
@@ -353,7 +353,7 @@ def new_store(engine: sa.Engine) -> Store:
 def _copied(engine: sa.Engine) -> Iterator[Database]:
     """Copy an SQLite database to a file in the same folder."""
     file = f"{engine.url.database}.copy"
-    with engine.connect() as connection, open(file, "wb") as copy:  # noqa: PTH123 - it is a name, not a path
+    with engine.connect() as connection, open(file, "wb") as copy:  # noqa: PTH123 - a name, not a path
         driver: Any = connection.connection.driver_connection
         copy.write(driver.serialize())
     other = open_engine(f"sqlite:///{file}")

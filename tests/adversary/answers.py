@@ -213,4 +213,4 @@ ENVELOPES = [
 ]  # fmt: skip
 
 STORED = [*LOOK_UPS, *WALKS]
-"""Rows that run on every engine. Envelopes are refused, or read, before the database is used."""
+"""Rows that run on every engine. Envelopes are refused or parsed before the database is used."""

@@ -117,7 +117,7 @@ def test_a_lease_lasts_at_most_its_ttl(ends_in: float, status: str, database: Da
 @pytest.mark.parametrize("date", DATES, ids=lambda date: ascii(date[:30]))
 def test_doctor_accepts_any_date_header(date: str, sqlite: Database, tmp_path: Path) -> None:
     run_with(BEFORE, sqlite.engine)
-    dated = lambda request: Reply(CORRECT(request).body, headers=(("date", date),))  # noqa: E731 - it is one argument
+    dated = lambda request: Reply(CORRECT(request).body, headers=(("date", date),))  # noqa: E731 - one argument
     with Hostile(dated) as server:
         result = command(tmp_path, ["doctor"], DATABASE_URL=sqlite.url, CRUN_BASE_URL=server.url)
     assert (result.code, "Unexpected error" in result.err) == (0, False)

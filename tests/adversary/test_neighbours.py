@@ -35,7 +35,7 @@ def act(database: Database, statements: Sequence[str]) -> None:
     with engine.connect() as connection:
         for statement in statements:
             for name, value in names.items():
-                statement = statement.replace(name, value)  # noqa: PLW2901 - it is the same statement
+                statement = statement.replace(name, value)  # noqa: PLW2901 - the same statement
             connection.exec_driver_sql(statement)
 
 

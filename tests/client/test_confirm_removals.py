@@ -401,7 +401,7 @@ def again(
     return confirm(look_ups or correct(not_found()), pages=lambda params: listed(pages(int(params["page"])), total), **options)
 
 
-WITHOUT_ANY: Callable[[int], list[Any]] = lambda page: [{"TemplateId": "1"}] if page == 1 else []  # noqa: E731 - it is a catalog
+WITHOUT_ANY: Callable[[int], list[Any]] = lambda page: [{"TemplateId": "1"}] if page == 1 else []  # noqa: E731 - one expression
 
 
 def test_many_templates_missing_from_a_second_verified_walk_are_confirmed() -> None:
@@ -472,7 +472,7 @@ def test_if_an_operator_accepts_and_the_sample_does_not_agree_all_are_looked_up(
     confirmation, looked_up = again(lambda _: pytest.fail("it walked"), total=1, look_ups=look_ups, accept=True)
     answered = {key for key, each in confirmation.unconfirmed.items() if each.answered}
     assert (confirmation.evidence, answered) == ({}, set(looked_up) - {"1100", "1001"})
-    assert "1000" in answered, "nothing is looked_up after one that was not answered"
+    assert "1000" in answered, "nothing is looked up after a look-up without a response"
 
 
 def test_an_operator_accepts_at_most_as_many_as_can_be_looked_up_in_time() -> None:

@@ -142,7 +142,7 @@ def test_no_thread_remains_after_the_caller_finishes_stops_or_fails() -> None:
         assert endpoint_threads() == []
 
 
-def test_an_abandoned_response_is_not_taken_for_that_of_the_next_request() -> None:
+def test_an_abandoned_response_is_not_read_by_the_next_request() -> None:
     def script(request: Request) -> Reply:
         return replace(success([record(str(request.page))]), hold=0.1 * (request.page == 2))
 
@@ -155,7 +155,7 @@ def test_an_abandoned_response_is_not_taken_for_that_of_the_next_request() -> No
             assert records == [json.dumps(record(str(page))).encode()]
 
 
-def test_the_next_request_is_taken_only_when_a_worker_is_free() -> None:
+def test_the_next_request_is_drawn_only_when_a_worker_is_free() -> None:
     drawn: list[int] = []
 
     def pages() -> Iterator[Params]:

@@ -246,8 +246,8 @@ def test_a_connection_that_opens_after_the_deadline_is_closed(monkeypatch: pytes
     assert opened[0].get_extra_info("socket").fileno() == -1
 
 
-@pytest.mark.parametrize("ask", [page, webhook, ping, cover], ids=lambda ask: ask.__name__)
-def test_an_address_that_does_not_respond_leaves_time_for_the_next_one(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("send_by", [page, webhook, ping, cover], ids=lambda send_by: send_by.__name__)
+def test_an_address_that_does_not_respond_leaves_time_for_the_next_one(send_by: SendBy, monkeypatch: pytest.MonkeyPatch) -> None:
     connect = httpcore.SyncBackend.connect_tcp
 
     def connect_except_the_first(self: Any, host: Any, port: int, timeout: float, *rest: Any, **options: Any) -> Any:
@@ -259,7 +259,7 @@ def test_an_address_that_does_not_respond_leaves_time_for_the_next_one(ask: Ask,
     monkeypatch.setattr("sync.client.backend._resolve", lambda _host, _port: ["10.0.0.1", "127.0.0.1"])
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", connect_except_the_first)
     with Hostile(one_after_another(GOOD)) as server:
-        assert ask(server.url, Network(), 2.0) == ""
+        assert send_by(server.url, Network(), 2.0) == ""
 
 
 @pytest.fixture

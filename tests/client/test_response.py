@@ -392,7 +392,7 @@ def parts(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncE
         (600, InvalidResponse, "600", "The response has an undocumented code (600).", ""),
     ],
 )
-def test_an_error_says_what_the_code_means_and_what_to_do(
+def test_an_error_has_the_meaning_of_its_code_and_a_hint(
     status: int, kind: type[SyncError], code: str, sentence: str, hint: str
 ) -> None:
     assert parts(status, b"") == (kind, code, sentence, hint)

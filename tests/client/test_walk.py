@@ -337,7 +337,7 @@ def test_a_failed_page_leaves_the_walk_unverified_with_the_records_of_the_others
     found = catalog.walk(workers=workers)
     assert (ids(found), found.verified, found.failed_pages, found.pages) == (["1", "2", "5", "6", "7", "8", "9"], False, (2,), 4)
     assert found.reason == f"page 2 could not be fetched ({str(error).rstrip('.')})"
-    assert sorted(catalog.requested_pages) == [1, 2, 3, 4, 5], "the walk is not made again"
+    assert sorted(catalog.requested_pages) == [1, 2, 3, 4, 5], "the walk is not repeated"
 
 
 def test_a_server_error_that_persists_after_each_retry_after_concerns_one_page() -> None:

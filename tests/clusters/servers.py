@@ -125,7 +125,7 @@ def when_a_run_is_applied(engine: sa.Engine, moment: str, act: Callable[[], None
             raise broken("the connection broke before the answer came")
 
     on_each_statement(engine, note)
-    engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]  # of this engine's own dialect
+    engine.dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]  # the dialect of this engine
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def mariadb_pair() -> Iterator[tuple[Server, Server]]:
 
 @contextmanager
 def galera(count: int) -> Iterator[list[Server]]:
-    """A Galera cluster of some nodes; without its library the test is skipped by name."""
+    """A Galera cluster of some nodes; without its library the test is skipped with the reason."""
     provider = next((each for each in _PROVIDERS if Path(each).exists()), None)
     if provider is None or shutil.which("rsync") is None:
         pytest.skip("galera-4 and rsync are not installed here")
@@ -174,6 +174,6 @@ def galera(count: int) -> Iterator[list[Server]]:
 def _is_synced(node: Server, size: int) -> bool:
     engine = open_engine(node.url)
     with engine.connect() as connection:
-        found = {name: value for name, value in connection.execute(sa.text("SHOW STATUS LIKE 'wsrep_%'"))}  # noqa: C416 - rows are no pairs
+        found = {name: value for name, value in connection.execute(sa.text("SHOW STATUS LIKE 'wsrep_%'"))}  # noqa: C416 - rows are not pairs
     engine.dispose()
     return found.get("wsrep_local_state_comment") == "Synced" and int(found["wsrep_cluster_size"]) == size

@@ -78,7 +78,7 @@ def test_of_two_holders_with_one_fencing_token_only_the_newer_commits(pair: Pair
     promote(standby)
     b = take_lease(engine)
     assert a.fence == b.fence
-    assert a.run_id == b.run_id or standby.url.startswith("postgresql"), "MariaDB continues from the rows that are left"
+    assert a.run_id == b.run_id or standby.url.startswith("postgresql"), "MariaDB continues from the remaining rows"
     with pytest.raises(LeaseLost) as lost, writing(engine) as connection:
         leases.check_fence(connection, a)
     assert lost.value.code == "went-back"
@@ -144,7 +144,7 @@ def test_a_standby_refuses_writes_in_one_line_and_serves_readers(pair: Pair) -> 
         assert catalog.changes()[-1].cursor == catalog.status().cursor
     assert sync(AFTER, direct).error is None
     wait_for(lambda: caught_up(primary, standby))
-    assert (status.overview(engine).last_seq, anomalies(engine)) == (8, []), "it still follows"
+    assert (status.overview(engine).last_seq, anomalies(engine)) == (8, []), "replication continues"
     engine.dispose()
     direct.dispose()
 

@@ -184,7 +184,7 @@ def test_a_run_that_waits_on_one_node_goes_before_a_refresh_that_comes_later_on_
 
 def test_a_prune_on_another_node_blocks_a_concurrent_commit(engines: list[sa.Engine]) -> None:
     lease = take_lease(engines[0])
-    with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - it is the COMMIT that fails
+    with pytest.raises(DatabaseConflict) as conflict, writing(engines[0]) as connection:  # noqa: PT012 - the COMMIT fails
         leases.check_fence(connection, lease)
         prune(engines[1], before=None, keep_runs=10_000)
         connection.exec_driver_sql("SELECT 1")

@@ -64,7 +64,7 @@ class Nemesis:
         self._workers = workers
         self._chance = random.SystemRandom()
 
-    def rage(self, seconds: float) -> None:
+    def cause_faults(self, seconds: float) -> None:
         """Cause faults for some seconds."""
         faults = (self.node_killed, self.node_frozen, self.node_cut_off, *[self.worker_killed, self.worker_paused] * 8)
         until = time.monotonic() + seconds
@@ -77,7 +77,7 @@ class Nemesis:
     def node_killed(self) -> None:
         victim = self._chance.choice(self._nodes)
         victim.kill()
-        victim.start(within=120)  # it may copy everything from another, which serves no client meanwhile
+        victim.start(within=120)  # it may copy all data from another node, which serves no client meanwhile
         self._healed()
 
     def node_frozen(self) -> None:
@@ -92,7 +92,7 @@ class Nemesis:
         victim = self._chance.choice(self._nodes)
         url = open_engine(victim.url).url
         assert url.port is not None
-        # By the driver alone: a node that is cut off refuses even the ROLLBACK that SQLAlchemy ends with.
+        # With the driver alone: an isolated node refuses even the final ROLLBACK of SQLAlchemy.
         with pymysql.connect(host=url.host, port=url.port, user=url.username, autocommit=True) as raw, raw.cursor() as cursor:
             cursor.execute("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
             time.sleep(self._chance.uniform(0.5, 5))
@@ -162,7 +162,7 @@ def test_killed_frozen_and_isolated_nodes_and_workers_leave_one_consistent_histo
 ) -> None:
     workers = start_workers(nodes, tmp_path)
     nemesis = Nemesis(nodes, workers)
-    nemesis.rage(SECONDS)
+    nemesis.cause_faults(SECONDS)
     ends = by_code(workers.end())
     assert not [end for end in ends if end.startswith("escaped")]
     assert ends["succeeded"] > 0
@@ -181,7 +181,7 @@ def test_without_the_fence_the_same_torture_fails(nodes: list[Server], tmp_path:
     found: list[str] = []
     until = time.monotonic() + 600
     while not found and time.monotonic() < until:
-        nemesis.rage(10)
+        nemesis.cause_faults(10)
         found = illegal(nodes)
     workers.end()
     faults = sum(nemesis.done.values())

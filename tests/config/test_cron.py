@@ -30,7 +30,7 @@ def written(times: list[datetime], timezone: str = "UTC") -> list[str]:
     return [f"{time.astimezone(ZoneInfo(timezone)):%a %Y-%m-%d %H:%M}" for time in times]
 
 
-# 2026-07-01 is a Wednesday; the times after 12:00 on that day were found with a paper calendar.
+# 2026-07-01 is a Wednesday; the times after 12:00 on that day were determined by hand.
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
@@ -72,11 +72,11 @@ def test_an_expression_fires_at_the_expected_times(expression: str, expected: li
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [
-        # Both restricted: either is enough. Friday the 13th is not the point.
+        # If both are restricted, either is sufficient.
         ("0 0 13 * 5", ["Fri 2026-07-03 00:00", "Fri 2026-07-10 00:00", "Mon 2026-07-13 00:00", "Fri 2026-07-17 00:00"]),
-        # A range that happens to be every day of the week restricts all the same: every day.
+        # A range of all days of the week is a restriction, too: every day.
         ("0 0 13 * 0-6", ["Thu 2026-07-02 00:00", "Fri 2026-07-03 00:00"]),
-        # A day that the month never has leaves the other.
+        # A day that the month never has leaves only the other field.
         ("0 0 31 2 1", ["Mon 2027-02-01 00:00", "Mon 2027-02-08 00:00"]),
         # A field that begins with * is no restriction: both must match.
         ("0 0 */2 * 5", ["Fri 2026-07-03 00:00", "Fri 2026-07-17 00:00", "Fri 2026-07-31 00:00"]),
@@ -97,7 +97,7 @@ NEW_YORK, MARCH, NOVEMBER = "America/New_York", datetime(2026, 3, 8, 5, tzinfo=U
 
 
 @pytest.mark.parametrize(("expression", "timezone", "start", "expected"), [
-    # In New York, the clock goes from 02:00 to 03:00 on 8 March 2026 at 07:00 UTC: a skipped time fires then.
+    # In New York, the clock is set from 02:00 to 03:00 on 8 March 2026 at 07:00 UTC: a skipped time fires then.
     ("30 2 * * *", NEW_YORK, MARCH, ["Sun 2026-03-08 07:00", "Mon 2026-03-09 06:30"]),
     ("15,45 2 * * *", NEW_YORK, MARCH, ["Sun 2026-03-08 07:00", "Mon 2026-03-09 06:15", "Mon 2026-03-09 06:45"]),
     # APScheduler's own trigger loses the midnight after it.
@@ -119,7 +119,7 @@ def test_a_clock_change_loses_no_run(expression: str, timezone: str, start: date
 @given(
     expression=st.sampled_from(["30 1 * * *", "15,45 1,2 * * *", "*/20 * * * *", "0 */2 * * *", "30 23 * * 0"]),
     timezone=st.sampled_from(["America/New_York", "America/Nuuk", "Europe/Lisbon", "Australia/Lord_Howe", "America/Santiago"]),
-    start=st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - put on beside it
+    start=st.datetimes(datetime(2024, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001 - the zone is added
 )
 def test_the_next_time_is_later_and_the_first_that_matches(expression: str, timezone: str, start: datetime) -> None:
     cron = Cron(expression, ZoneInfo(timezone))
@@ -215,7 +215,7 @@ def fields(draw: st.DrawFn, low: int, high: int) -> Part:
 @settings(max_examples=60, deadline=None)
 @given(
     parts=st.tuples(fields(0, 59), fields(0, 23), fields(1, 31), st.just(("*", set(range(1, 13)))) | fields(1, 12), fields(0, 7)),
-    start=st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31)),  # noqa: DTZ001 - Shanghai's clock, put on below
+    start=st.datetimes(datetime(2024, 1, 1), datetime(2031, 12, 31)),  # noqa: DTZ001 - local time of Shanghai
 )
 def test_each_expression_agrees_with_a_check_of_every_minute(parts: tuple[Part, ...], start: datetime) -> None:
     expression = " ".join(text for text, _ in parts)
@@ -231,7 +231,7 @@ def test_each_expression_agrees_with_a_check_of_every_minute(parts: tuple[Part, 
     try:
         found = Cron(expression, SHANGHAI).at_or_after(start.replace(tzinfo=SHANGHAI))
     except ValueError as error:
-        assert "never fires" in str(error)  # noqa: PT017 - only sometimes raised; the search below must find nothing
+        assert "never fires" in str(error)  # noqa: PT017 - raised only sometimes; the search below must then find nothing
         found = None
 
     time = start.replace(second=0, microsecond=0)

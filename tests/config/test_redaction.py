@@ -125,4 +125,4 @@ def test_the_beginning_of_a_secret_at_the_end_of_a_truncated_text_is_masked(leng
     assert Redactor([key]).of_a_part(f"{key} and {part}, whole") == f"[secret] and {part}, whole"
     assert Redactor([key]).of_a_part(part) == "[secret]"
     assert Redactor([key]).of_a_part(f"{'x' * 99} {key[:-1]}") == f"{'x' * 99} [secret]"
-    assert Redactor(["abababab-repeats"]).of_a_part("said: abababab") == "said: [secret]"  # from where it begins first
+    assert Redactor(["abababab-repeats"]).of_a_part("said: abababab") == "said: [secret]"  # from its first occurrence

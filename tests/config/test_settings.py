@@ -117,7 +117,7 @@ def test_an_invalid_line_of_an_env_file_is_a_warning_without_its_text(
     invalid = [f"{file}, line {line}: not of the form NAME=value; ignored." for line in (3, 4)]
     assert loaded.warnings == (*invalid,)
     assert (loaded.settings.rate, loaded.settings.page_size, loaded.settings.api_key) == (2.0, 3, None)
-    assert (capfd.readouterr(), caplog.messages) == (("", ""), [])  # not logged by the library: a service's log is JSON
+    assert (capfd.readouterr(), caplog.messages) == (("", ""), [])  # not logged by the library: the log of a service is JSON
     misspelt = "CRUN_APIKEY (environment) is not a setting; did you mean CRUN_API_KEY?"
     assert problems({"CRUN_APIKEY": KEY}, file, needs_key=True)[1:] == [*invalid, misspelt]  # the probable causes
 

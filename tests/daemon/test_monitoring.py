@@ -107,7 +107,7 @@ def test_metrics_of_a_deferred_daemon_include_a_manual_run(upstream: Upstream, t
         assert daemon.metrics()['template_sync_last_run_status{status="deferred"}'] == 1
         upstream.reply = None
         assert template_sync("run", folder=tmp_path, variables=upstream.settings()).code == 0
-        until(lambda: daemon.metrics()['template_sync_last_run_status{status="succeeded"}'] == 1, "the run by hand")
+        until(lambda: daemon.metrics()['template_sync_last_run_status{status="succeeded"}'] == 1, "the manual run")
         assert daemon.metrics()["template_sync_last_success_timestamp_seconds"] > time.time() - 600
         assert daemon.stop() == 0
 

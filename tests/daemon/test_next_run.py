@@ -55,12 +55,12 @@ def test_a_scheduled_time_that_passed_during_the_run_is_skipped(due: float, expe
 
 
 @pytest.mark.parametrize(("retry_after", "least", "most"), [
-    (0, 30, 33),             # no less than the least wait
+    (0, 30, 33),             # at least the minimum wait
     (5, 30, 33),
     (60, 60, 66),            # sooner than scheduled
     (1200, 1200, 1320),      # later than scheduled
     (6 * 3600, 21600, 23760),
-    (400 * DAY, 21600, 23760),  # a wrong value of the server's is cut
+    (400 * DAY, 21600, 23760),  # an implausible value is limited
 ])  # fmt: skip
 def test_retry_after_is_obeyed_within_limits(retry_after: float, least: float, most: float) -> None:
     result = RunResult(Status.DEFERRED, retry=True, retry_after=retry_after)
@@ -69,9 +69,9 @@ def test_retry_after_is_obeyed_within_limits(retry_after: float, least: float, m
 
 @pytest.mark.parametrize(("failures", "schedule", "least", "most"), [
     (1, 900, 30, 33), (2, 900, 60, 66), (3, 900, 120, 132), (5, 900, 480, 528),
-    (6, 900, 900, 900),      # the scheduled time is the cap, however long the maintenance
+    (6, 900, 900, 900),      # never later than the scheduled time
     (50, 900, 900, 900),
-    (1, 10, 30, 33),         # but a deferral lasts at least so long
+    (1, 10, 30, 33),         # but at least the minimum of a deferral
     (50, 10, 30, 33), (11, DAY, 30720, 33792), (500, DAY, 30720, 33792),
 ])  # fmt: skip
 def test_maintenance_without_a_time_is_retried_with_backoff(failures: int, schedule: float, least: float, most: float) -> None:
@@ -131,12 +131,12 @@ def test_consecutive_failures_are_counted_until_a_run_completes(status: Status, 
 
 @pytest.mark.parametrize(("previous", "interval", "expected"), [
     (None, 900, 900), (0, 900, 900),
-    (-1, 900, 899),          # a run of a second: the rhythm stays
+    (-1, 900, 899),          # a run of a second: the times stay
     (-0.5, 900, 899.5), (-899.5, 900, 0.5),
     (-900, 900, 900),        # a run as long as the interval: strictly later than now
-    (-1000, 900, 800),       # longer: what was due meanwhile is not made up for
-    (-3600 * 24 * 365 * 56, 900, 900),  # a clock that began in 1970 and was set right
-    (3600, 900, 900),        # the clock was set back an hour: an interval from now, not an hour later
+    (-1000, 900, 800),       # longer: skipped times are not made up for
+    (-3600 * 24 * 365 * 56, 900, 900),  # a clock that started in 1970 and was corrected
+    (3600, 900, 900),        # the clock was set back by an hour: one interval from now
     (0.5, 900, 900), (-1, 0.25, 0.25),
 ])  # fmt: skip
 def test_the_next_time_of_an_interval_is_after_now(previous: float | None, interval: float, expected: float) -> None:
@@ -148,8 +148,8 @@ def test_the_next_time_of_an_interval_is_after_now(previous: float | None, inter
 
 @pytest.mark.parametrize(("expression", "previous", "now", "expected"), [
     ("*/15 * * * *", 0, 20, 900),
-    ("*/15 * * * *", 0, 2000, 2700),       # what was due during a run is not made up for
-    ("@hourly", 0, 0, 3600),               # a time that is now does not come again
+    ("*/15 * * * *", 0, 2000, 2700),       # skipped times are not made up for
+    ("@hourly", 0, 0, 3600),               # a time equal to now is not repeated
     ("@hourly", 8 * 3600, 1800, 3600),     # the clock was set back during a run
 ])  # fmt: skip
 def test_the_next_time_of_a_cron_expression_is_after_now(expression: str, previous: float, now: float, expected: float) -> None:
@@ -158,12 +158,12 @@ def test_the_next_time_of_a_cron_expression_is_after_now(expression: str, previo
 
 
 @pytest.mark.parametrize(("schedule", "last", "expected"), [
-    (Interval(900), None, 0),                  # never a success
+    (Interval(900), None, 0),                  # no success yet
     (Interval(900), -1000, 0),                 # stale
     (Interval(900), -900, 0),
-    (Interval(900), -100, 800),                # fresh: as if the daemon had been running
+    (Interval(900), -100, 800),                # fresh: as if the daemon had not stopped
     (Interval(900), 0, 900),
-    (Interval(900), 60, 0),                    # in the future: the clock was wrong then, or is now
+    (Interval(900), 60, 0),                    # in the future: the clock was or is wrong
     (cron("0 3 * * *"), -3600, 15 * 3600), (cron("0 3 * * *"), -10 * 3600, 0),
 ])  # fmt: skip
 def test_the_first_run_is_now_unless_the_last_success_is_recent(schedule: Schedule, last: float | None, expected: float) -> None:
@@ -172,10 +172,10 @@ def test_the_first_run_is_now_unless_the_last_success_is_recent(schedule: Schedu
 
 
 @pytest.mark.parametrize(("schedule", "now", "expected"), [
-    (Interval(3600), -5.5 * HOUR, -5 * HOUR),           # a wait stays as long as it was
-    (Interval(3600), 0 * HOUR, 0 * HOUR),               # and does not end in the past
-    (cron("0 12 * * *"), -5.5 * HOUR, 0 * HOUR),        # a set time stays where it is
-    (cron("0 3 * * *"), -5.5 * HOUR, -5 * HOUR),        # a retry, not a set time
+    (Interval(3600), -5.5 * HOUR, -5 * HOUR),           # a wait keeps its length
+    (Interval(3600), 0 * HOUR, 0 * HOUR),               # and never ends in the past
+    (cron("0 12 * * *"), -5.5 * HOUR, 0 * HOUR),        # a cron time stays
+    (cron("0 3 * * *"), -5.5 * HOUR, -5 * HOUR),        # a retry, not a cron time
 ])  # fmt: skip
 def test_a_clock_set_back_moves_a_wait_but_not_a_cron_time(schedule: Schedule, now: timedelta, expected: timedelta) -> None:
     assert schedule.after_set_back(NOON, -5 * HOUR, NOON + now) == NOON + expected
@@ -212,9 +212,9 @@ def test_a_follower_checks_a_tenth_of_the_interval_after_the_run_of_the_other_ho
 
 @pytest.mark.parametrize(("schedule", "began", "now", "check"), [
     (Interval(900), -300, 0, 630), (Interval(60), -20, 0, 46), (Interval(900), -900, 0, None),
-    (Interval(900), -300, 630, None),          # the other host made no further run: this one takes over
+    (Interval(900), -300, 630, None),          # no further run of the other host: this one takes over
     (Interval(900), 5, 0, 935), (Interval(900), 6, 0, None),
-    (Interval(900), 3600, 0, None),            # a success from the future delays nothing
+    (Interval(900), 3600, 0, None),            # a success in the future delays no run
     (cron("@hourly"), -3, 31, 3630),           # the other host's clock is a little behind
     (cron("@hourly"), -4, 31, 3630), (cron("@hourly"), -5, 31, None), (cron("@hourly"), 1, 31, 3630),
     (cron("@hourly"), -60, 0, None),
@@ -233,11 +233,11 @@ def test_a_recent_run_of_another_host_covers_this_one_until_shortly_after_its_ne
     (2, 2, None),
     (2, 2.5, None),          # a clock that is being slewed
     (6.9, 2, None),
-    (7, 2, None),            # just as far as a clock may drift
+    (7, 2, None),            # the maximum drift of a clock
     (-3, 2, None), (8, 2, 6),
     (3602, 2, 3600),         # set forward
     (-3598, 2, -3600),       # set back
-    (28802, 2, 28800),       # a suspend: the monotonic clock stood still
+    (28802, 2, 28800),       # a suspend: the monotonic clock was stopped
     (2, 0, None),
 ])  # fmt: skip
 def test_a_jump_is_the_difference_of_the_two_clocks(wall: float, monotonic: float, jump: float | None) -> None:

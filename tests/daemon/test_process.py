@@ -37,9 +37,9 @@ def key_in_a_file(upstream: Upstream, folder: Path, key: str = SANDBOX_KEY, **mo
     return file, variables
 
 
-def slot_on_record(folder: Path) -> datetime:
+def stored_plan(folder: Path) -> datetime:
     """Return the stored time of the next run, or of the active one."""
-    return datetime.fromisoformat(until(lambda: next_run_at(folder), "the plan on record")).replace(tzinfo=UTC)
+    return datetime.fromisoformat(until(lambda: next_run_at(folder), "the stored plan")).replace(tzinfo=UTC)
 
 
 @pytest.mark.ci_slice
@@ -48,9 +48,9 @@ def test_runs_start_at_the_start_and_then_at_the_interval(upstream: Upstream, tm
     with DaemonProcess(tmp_path, upstream.settings(SYNC_INTERVAL="0.5s")) as daemon:
         first = datetime.fromisoformat(daemon.wait_for("daemon_started")["first_run"])  # to the second
         daemon.wait_for("run_finished", status="succeeded")
-        earlier = slot_on_record(tmp_path)
+        earlier = stored_plan(tmp_path)
         daemon.wait_for("run_finished", 4, status="succeeded")
-        slot = slot_on_record(tmp_path)
+        slot = stored_plan(tmp_path)
         upstream.hold_a_run()  # so that the stop interrupts this run and no other
         assert daemon.stop() == 0
     assert statuses(tmp_path)[-1] == "interrupted"
@@ -70,7 +70,7 @@ def test_a_fresh_success_is_not_repeated_at_start(upstream: Upstream, tmp_path: 
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
         first = datetime.fromisoformat(daemon.wait_for("daemon_started")["first_run"])
         assert 3500 < (first - datetime.now(UTC)).total_seconds() <= 3600
-        until(lambda: next_run_at(tmp_path), "the plan on record")
+        until(lambda: next_run_at(tmp_path), "the stored plan")
         assert daemon.stop() == 0
     assert statuses(tmp_path) == ["succeeded"]
     assert next_run_at(tmp_path) is None
@@ -82,7 +82,7 @@ def test_a_cron_expression_uses_its_time_zone_and_sunday_is_0(upstream: Upstream
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")
         # The plan is stored after the run; before that it is the plan of the start.
-        until(lambda: "19:00:00" in (next_run_at(tmp_path) or ""), "three o'clock in Shanghai")
+        until(lambda: "19:00:00" in (next_run_at(tmp_path) or ""), "03:00 in Shanghai")
         planned = next_run_at(tmp_path)
         assert daemon.stop() == 0
     assert planned
@@ -113,7 +113,7 @@ def test_a_run_that_was_due_during_a_suspend_runs_once_afterwards(upstream: Upst
         until(lambda: len(statuses(tmp_path)) > before, "the run that was due")
         assert time.monotonic() - woken < 2.0
         until(lambda: len(statuses(tmp_path)) >= before + 3, "the runs after it")
-        assert time.monotonic() - woken > 0.4  # in their rhythm, not all at once
+        assert time.monotonic() - woken > 0.4  # at their times, not all at once
         assert daemon.stop() == 0
 
 
@@ -223,7 +223,7 @@ def test_sighup_reloads_the_files(upstream: Upstream, tmp_path: Path) -> None:
         assert daemon.stop() == 0
     assert "CRUN_API_KEY_FILE" in failed["reason"]
     assert "ak_NewKey" not in daemon.output
-    assert statuses(tmp_path) == ["succeeded"]  # a reload makes no run
+    assert statuses(tmp_path) == ["succeeded"]  # a reload starts no run
 
 
 @pytest.mark.ci_slice
@@ -236,7 +236,7 @@ def test_a_flag_still_overrides_an_invalid_variable(upstream: Upstream, tmp_path
 
 @pytest.mark.ci_slice
 def test_a_missing_database_file_does_not_end_the_daemon(upstream: Upstream, tmp_path: Path) -> None:
-    # A short lease: a run that the file was taken away from cannot give its own back.
+    # A short lease: a run whose file was deleted cannot release its lease.
     variables = upstream.settings(SYNC_INTERVAL="0.2s", SYNC_HTTP_PORT="0", SYNC_LEASE_TTL="2s")
     with DaemonProcess(tmp_path, variables) as daemon:
         daemon.wait_for("run_finished", status="succeeded")

@@ -111,7 +111,7 @@ def test_an_unexpected_error_of_the_check_for_other_hosts_does_not_end_the_sched
 
     job = Failing()
     with structlog.testing.capture_logs() as logs, serving(job, Interval(0.05)):
-        until(lambda: job.checks >= 2 and len(job.plans) >= 2, "a plan after the bug")
+        until(lambda: job.checks >= 2 and len(job.plans) >= 2, "a plan after the unexpected error")
     assert "run_crashed" in [line["event"] for line in logs]
     assert job.plans[1] is not None
 
@@ -145,7 +145,7 @@ def test_a_retry_that_is_due_while_the_scheduler_still_counts_the_failed_run_is_
 
     def notify(message: str) -> None:
         if job.runs == 1 and "due" in message:
-            time.sleep(0.2)  # the scheduler counts the run as active meanwhile, and processes the plan
+            time.sleep(0.2)  # meanwhile the scheduler counts the run as active, and processes the plan
 
     with serving(job, random=random, notify=notify):
         until(lambda: job.runs >= 2, "the retry", within=5)

@@ -128,7 +128,7 @@ def test_a_second_signal_ends_the_process_at_once(number: signal.Signals, upstre
         daemon.wait_for("daemon_stopping")
         assert daemon.stop(number, within=5) == 128 + number
     again = template_sync("run", folder=tmp_path, variables=upstream.settings())
-    assert again.code == 0  # the lease of the dead process blocks no run
+    assert again.code == 0  # the lease of the killed process blocks no run
     assert statuses(tmp_path) == ["interrupted", "succeeded"]
 
 
@@ -146,7 +146,7 @@ def test_a_run_that_hangs_is_abandoned_after_the_grace_period(upstream: Upstream
 def test_a_locked_database_does_not_delay_the_stop_of_an_idle_daemon(upstream: Upstream, tmp_path: Path) -> None:
     with DaemonProcess(tmp_path, upstream.settings(SYNC_GRACE="1s")) as daemon:
         daemon.wait_for("run_finished")
-        until(lambda: next_run_at(tmp_path), "the plan on record")
+        until(lambda: next_run_at(tmp_path), "the stored plan")
         with write_lock(tmp_path):
             asked_at = time.monotonic()
             assert daemon.stop(within=10) == 0

@@ -159,7 +159,7 @@ def consume(url: str, file: str) -> None:
 
 @pytest.mark.long
 def test_after_a_kill_at_any_time_during_runs_copy_and_cursor_agree(database: Database, tmp_path: Path) -> None:
-    rng, file = random.Random(13), tmp_path / "copy.db"  # noqa: S311 - when to kill
+    rng, file = random.Random(13), tmp_path / "copy.db"  # noqa: S311 - time of the kill
     url, killed = database.engine.url.render_as_string(hide_password=False), 0
     sync(records(1), database.engine)
     catch_up(database, file)

@@ -29,7 +29,7 @@ PATIENCE = 10.0  # seconds; expected events occur at once
 
 HANG = Reply(hold=60)
 DRIP = Reply(raw=b"HTTP/1.1 200 OK\r\n" + b"X-More: 1\r\n" * 1000, pause=0.002)
-"""An endless head."""
+"""The start of a head that never ends."""
 
 
 @pytest.mark.parametrize(("path", "calls", "pings"), [

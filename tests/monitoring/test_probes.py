@@ -111,7 +111,7 @@ def test_on_loopback_only_names_of_loopback_are_served() -> None:
 
 
 def test_on_an_open_address_any_name_is_served() -> None:
-    with probes(host="0.0.0.0") as server:  # noqa: S104 - the case in question
+    with probes(host="0.0.0.0") as server:  # noqa: S104 - the tested case
         assert get(server, "/metrics", host="template-sync.monitoring.svc:9090")[0] == 200
 
 
@@ -166,7 +166,7 @@ def test_a_client_that_sends_slowly_is_disconnected() -> None:
         for _ in range(500):
             try:
                 client.sendall(b"X-More: 1\r\n")
-                cut = client.recv(1000) is not None  # an answer, or the end
+                cut = client.recv(1000) is not None  # a response, or the end
                 break
             except TimeoutError:
                 continue

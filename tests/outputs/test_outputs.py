@@ -56,7 +56,7 @@ def folder(sqlite: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lo
         for name, value in of_sandbox(sandbox, DATABASE_URL=sqlite.url).items():
             monkeypatch.setenv(name, value)
         yield tmp_path
-    gc.enable()  # `run` has no use for it
+    gc.enable()  # `run` does not accept it
 
 
 def refuse_altered(name: str, value: Any) -> None:
@@ -86,7 +86,7 @@ def test_every_output_is_valid_against_its_schema(folder: Path, capfdbinary: pyt
         for name, value in found:
             check(name, value)
             refuse_altered(name, value)
-            assert value or name == "db-check", line  # where all is well
+            assert value or name == "db-check", line  # on a healthy database
             seen.add(name)
     for name in ("catalog", "changes"):
         check(f"site-{name}", json.loads((folder / "gallery" / f"{name}.json").read_text()))

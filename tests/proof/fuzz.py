@@ -165,7 +165,7 @@ def stored(parser: RecordParser, served: ServedRecord) -> None:
         served.reason.encode()
     else:
         text = canonical(parser.document(served))
-        assert "\\u0000" not in text.replace("\\\\", ""), "no database takes NUL"
+        assert "\\u0000" not in text.replace("\\\\", ""), "no database stores NUL"
         text.encode()
 
 

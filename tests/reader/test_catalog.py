@@ -21,7 +21,7 @@ pytestmark = pytest.mark.long_on_servers
 
 TITLES = [
     "Zebra", "apple", "Äpfel", "STRASSE", "straße", "变身特效", "猫咪变身", "😀 Grin", "\uffee last",
-    "x" * 250 + "b", "x" * 250 + "a",  # only what is before counts in an order
+    "x" * 250 + "b", "x" * 250 + "a",  # only earlier keys have an effect
 ]  # fmt: skip
 TAGS = [["热门"], ["热门", "新"], ["Ünique"], []]
 TAGS_EN = [["Trending"], ["TRENDING", "New"], ["ünIQUE"], []]

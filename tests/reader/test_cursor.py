@@ -39,7 +39,7 @@ pytestmark = pytest.mark.long_on_servers
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEPT = (template_changes, sync_runs, sync_state)
-"""What a backup of a feed is made of."""
+"""The contents of a backup of a feed."""
 
 
 def served(version: int) -> list[dict[str, Any]]:
@@ -183,9 +183,9 @@ def test_a_follower_gets_the_error_at_its_next_poll(tmp_path: Path, sqlite: Data
         yield go_back()
 
     seen: list[int] = []
-    with pytest.raises(CursorLost) as lost:  # noqa: PT012 - what was seen before the error counts
+    with pytest.raises(CursorLost) as lost:  # noqa: PT012 - the changes before the error are tested
         for change in feed.follow(sqlite.engine, 0, pause=pauses()):
-            seen.append(change["seq"])  # noqa: PERF401 - the list must be there when the error is
+            seen.append(change["seq"])  # noqa: PERF401 - the list is needed after the error
     assert (seen, lost.value.reason) == ([1, 2, 3, 4, 5], "diverged")
 
 
@@ -295,7 +295,7 @@ class History:
         self.back_up()
 
     def append(self) -> None:
-        # One of two, so that a restored feed sometimes goes on as it did before: then the old cursors are right again.
+        # One of two, so that a restored feed sometimes continues as before; then the old cursors are valid again.
         template_id = self.random.choice(["a", "b"])
         with self.engine.begin() as connection:
             run_id = 1 + (connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id))) or 0)

@@ -152,8 +152,8 @@ def test_times_without_a_catalog_are_rejected_with_one_line(database: Database) 
 def test_an_ambiguous_time_is_rejected(sqlite: Database) -> None:
     catalog = Catalog(sqlite.engine)
     aware = datetime(1, 1, 1, tzinfo=UTC).replace(tzinfo=datetime.strptime("+1400", "%z").tzinfo)
-    for when in (datetime(2026, 1, 1), True, -1, 2**63, "1", None, aware):  # noqa: DTZ001 - the very thing that is refused
-        with pytest.raises(ValueError):  # noqa: PT011 - any of its messages
+    for when in (datetime(2026, 1, 1), True, -1, 2**63, "1", None, aware):  # noqa: DTZ001 - refused
+        with pytest.raises(ValueError):  # noqa: PT011 - any message
             catalog.as_of(when)  # type: ignore[arg-type]
 
 
@@ -168,7 +168,7 @@ def test_an_active_run_has_no_catalog(sqlite: Database) -> None:
     recorded = Recorded(sqlite.engine)
     recorded.run([record("1")])
     recorded.run([record("1"), record("2")])
-    put(sqlite, 3, Status.SKIPPED, recorded.ends[2] - MICROSECOND)  # it found run 2 at work
+    put(sqlite, 3, Status.SKIPPED, recorded.ends[2] - MICROSECOND)  # run 2 was active
     put(sqlite, 4, Status.RUNNING, None)
     assert recorded.catalog.as_of(3).templates() == recorded.lists[1]
     with pytest.raises(NoSuchPast, match="Run 4 is active"):
@@ -244,7 +244,7 @@ def test_versions_before_a_removal_can_be_pruned(database: Database) -> None:
     assert recorded.catalog.as_of(5).template("2") == recorded.each[5]["2"]
     (back,) = recorded.catalog.diff(5, 4)
     assert (back.kind, back.template_id, back.seq) == ("removed", "2", 3)
-    assert [each.seq for each in recorded.catalog.changes(since=back.cursor)] == [4], "the feed goes on behind what was pruned"
+    assert [each.seq for each in recorded.catalog.changes(since=back.cursor)] == [4], "the feed continues after the pruned part"
 
 
 def test_reading_the_past_does_not_read_present_tables(sqlite: Database) -> None:

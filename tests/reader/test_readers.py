@@ -46,7 +46,7 @@ PARTS = (
 
 
 def _version(rows: list[tuple[Any, ...]], complaints: list[str]) -> int:
-    r"""Return the version of the catalog of these rows \(ID, then values with the version\); complain if there are several."""
+    r"""Return the version of the catalog of these rows \(ID, then values with the version\); fail if there are several."""
     found = {int(str(value).removeprefix("v").partition(".")[0]) for row in rows for value in row[1:]}
     version = max(found, default=0)
     if len(found) > 1 or (found and {row[0] for row in rows} != {each["TemplateId"] for each in versioned(version)}):
@@ -54,8 +54,8 @@ def _version(rows: list[tuple[Any, ...]], complaints: list[str]) -> int:
     return version
 
 
-def read_for_ever(kind: str, url: str, retry_policy: float, seen: Any, stop: Any, answer: Any) -> None:
-    """In another process, with only the URL: read in a loop, by one statement and by several."""
+def read_repeatedly(kind: str, url: str, retry_policy: float, seen: Any, stop: Any, answer: Any) -> None:
+    """Read in a loop, by one statement and by several. The target of a process."""
     complaints: list[str] = []
     versions: list[int] = []
     reads = 0
@@ -113,10 +113,10 @@ def _only(versions: set[int], complaints: list[str]) -> int:
 
 
 def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving: bool) -> tuple[int, int]:
-    """Read in another process during so many syncs; give the number of reads, and of catalogs seen. Nothing may be wrong."""
+    """Read in another process during runs; return the number of reads and of catalogs. No read may fail or be inconsistent."""
     seen, stop, answer = PROCESSES.Value("i", 0), PROCESSES.Event(), PROCESSES.Queue()
     url = database.engine.url.render_as_string(hide_password=False)
-    reader = PROCESSES.Process(target=read_for_ever, args=(database.kind, url, retry_policy, seen, stop, answer), daemon=True)
+    reader = PROCESSES.Process(target=read_repeatedly, args=(database.kind, url, retry_policy, seen, stop, answer), daemon=True)
     reader.start()
     wait_for(lambda: seen.value > 0, within=30)
     required = min(10, syncs // 4)
@@ -124,9 +124,7 @@ def _read_during(database: Database, syncs: int, *, retry_policy: float, leaving
         assert sync(versioned(version), database.engine).error is None
         if leaving:
             database.engine.dispose()
-        if version >= syncs and (
-            seen.value > required or not reader.is_alive()
-        ):  # the number that it sees depends on the machine
+        if version >= syncs and (seen.value > required or not reader.is_alive()):  # the number of catalogs depends on the machine
             break
     stop.set()
     reads, catalogs, complaints = answer.get(timeout=30)

@@ -134,7 +134,7 @@ def test_only_the_owner_can_read_a_recording_and_it_replaces_the_file_at_the_end
     whole = file.read_bytes()
     with Recording(str(file), KEY, RUN):
         pass
-    assert file.read_bytes() == whole, "one without an answer is of no use"
+    assert file.read_bytes() == whole, "a request without a response is not recorded"
     assert [each.name for each in tmp_path.iterdir()] == ["seen.jsonl"]
 
 

@@ -50,7 +50,7 @@ def test_the_page_of_a_template_shows_every_field(site: Site) -> None:
     shown = words(site.after([rich]).text("templates/77.html"))
 
     for name, value in next(iter(read_catalog_dump(site.engine).stored)).document.items():
-        assert value not in (None, [], {}), f"{name} is not tried"
+        assert value not in (None, [], {}), f"{name} is not tested"
     for value in (
         "77", "雪夜", "Snowy Night", "冬", "Winter", "media-1", "service-2", "https://media.example/77.jpeg?sig=1",
         "https://media.example/77.mp4", "4:3", "1:1, 21:9", "7.3 s", "First frame", "One pet", "2 image URLs, in order: one pet",

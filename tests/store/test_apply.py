@@ -310,7 +310,7 @@ def test_closing_a_run_twice_leaves_its_row_unchanged(database: Database) -> Non
 @pytest.mark.parametrize("table", ["sync_lease", "sync_state"])
 def test_a_missing_single_row_is_an_error_with_the_documented_repair(database: Database, table: str) -> None:
     sync(BEFORE, database.engine)
-    database.execute(f"DELETE FROM {table}")  # noqa: S608 - a test's own word
+    database.execute(f"DELETE FROM {table}")  # noqa: S608 - a literal of this test
     try:
         with pytest.raises(SchemaError, match="A required row is missing") as refused:
             raise sync(AFTER, database.engine).error or AssertionError

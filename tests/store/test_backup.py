@@ -119,7 +119,7 @@ def test_a_backup_during_writes_is_complete(sqlite: Database, tmp_path: Path) ->
         writer.join()
 
 
-def test_a_backup_holds_one_moment(sqlite: Database, tmp_path: Path) -> None:
+def test_a_backup_is_consistent(sqlite: Database, tmp_path: Path) -> None:
     sync(BEFORE, sqlite.engine)
     seen: list[str] = []
 

@@ -77,7 +77,7 @@ class Trial:
         assert contents(self.engine) == self.after
         with self.engine.connect() as connection:
             left = connection.scalar(sa.text("SELECT count(*) FROM sync_runs WHERE status = 'running' OR finished_at IS NULL"))
-        assert left == 0, f"{fault}: an attempt was never closed"
+        assert left == 0, f"{fault}: an attempt was not closed"
         self.outcomes[which] += 1
         return which
 
@@ -116,13 +116,15 @@ def test_a_run_killed_at_every_boundary_is_complete_or_absent(
 
 
 @SOME_AND_ALL
-def test_a_full_disk_at_any_page_leaves_before_or_after(sqlite: Database, step: int, report: Callable[[str], None]) -> None:
+def test_a_full_disk_at_any_page_leaves_the_state_before_or_after(
+    sqlite: Database, step: int, report: Callable[[str], None]
+) -> None:
     trial = Trial(sqlite.engine, LARGE)
     file = str(sqlite.engine.url.database)
     for pages in itertools.count(0, 5 * step):
         trial.again()
         with closing(sqlite3.connect(file)) as raw:
-            raw.execute("VACUUM")  # else the pages of the last trial would be free ones
+            raw.execute("VACUUM")  # otherwise the pages of the last trial are free
         most = sqlite.scalar("PRAGMA page_count") + pages
         cramped = open_engine(sqlite.url)
         sa.event.listen(cramped, "connect", lambda raw, _record, most=most: raw.execute(f"PRAGMA max_page_count={most}"))
@@ -153,7 +155,9 @@ def sync_with_small_files(url: str, most: int) -> None:
 
 
 @SOME_AND_ALL
-def test_a_file_that_cannot_grow_leaves_before_or_after(sqlite: Database, step: int, report: Callable[[str], None]) -> None:
+def test_a_file_that_cannot_grow_leaves_the_state_before_or_after(
+    sqlite: Database, step: int, report: Callable[[str], None]
+) -> None:
     trial = Trial(sqlite.engine, LARGE)
     for most in itertools.count(8192, (40 * 1024 + 512) * step):
         trial.again()
@@ -179,7 +183,9 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
 
 
 @pytest.mark.long
-def test_a_server_restarted_mid_run_leaves_before_or_after(own_server: servers.Server, report: Callable[[str], None]) -> None:
+def test_a_server_restarted_during_a_run_leaves_the_state_before_or_after(
+    own_server: servers.Server, report: Callable[[str], None]
+) -> None:
     engine = open_engine(own_server.url)
     schema.upgrade(engine)
     trial = Trial(engine, AFTER)

@@ -122,7 +122,7 @@ def test_times_are_stored_in_utc_with_microseconds(database: Database) -> None:
 
 def test_a_time_without_a_zone_is_refused(database: Database) -> None:
     with database.engine.begin() as connection, pytest.raises(sa.exc.StatementError, match="without a time zone"):
-        connection.execute(sa.update(sync_state).values(unreconciled_since=datetime(2026, 1, 1)))  # noqa: DTZ001 - that is the point
+        connection.execute(sa.update(sync_state).values(unreconciled_since=datetime(2026, 1, 1)))  # noqa: DTZ001 - tested here
 
 
 def test_release_times_hold_from_1970_to_the_end_of_9999(database: Database) -> None:
@@ -213,7 +213,7 @@ def test_equal_runs_give_equal_dumps_on_every_engine(migrated: dict[str, str], t
         for name, lines in found["sqlite"].items():
             assert found[kind][name] == lines, f"{name} on {kind}"
     empty = {name for name, lines in found["sqlite"].items() if not lines}
-    # `tests/test_faults.py` compares what is unconfirmed on each engine.
+    # `tests/test_faults.py` compares unconfirmed removals on each engine.
     assert empty == {"planned_runs", "webhook_endpoints", "unconfirmed_removals"}, "every table has rows to compare"
 
 

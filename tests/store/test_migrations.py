@@ -128,7 +128,7 @@ def test_differences_from_the_models_are_named_and_other_tables_ignored(migratab
     with migratable.engine.connect() as connection:
         config = schema._config()
         config.attributes["connection"] = connection
-        config.stdout = io.StringIO()  # the default is the stdout of the time of Alembic's import, which may be closed
+        config.stdout = io.StringIO()  # the default is the stdout at the import of Alembic, which may be closed
         command.check(config)
     migratable.execute("ALTER TABLE tags ADD COLUMN handmade integer")
     assert "handmade" in "".join(schema.differences(migratable.engine))
@@ -361,7 +361,7 @@ def test_an_older_schema_is_refused_with_the_command_that_upgrades_it(empty_data
 
 
 def test_a_newer_schema_is_refused_by_runs_and_upgrades(migratable: Database) -> None:
-    migratable.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - our own word
+    migratable.execute(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")  # noqa: S608 - a constant
     for refusing in (schema.prepare, schema.upgrade):
         with pytest.raises(SchemaError, match=r"schema \(9999\) is newer than this version knows") as refused:
             refusing(migratable.engine)
@@ -427,7 +427,7 @@ def test_views_of_apps_and_grants_of_readers_are_kept(empty_database: Database, 
     assert sync(AFTER, engine).error is None
     assert reading.scalar("SELECT count(*) FROM my_own") == 4
     assert reading.scalar("SELECT present_count FROM sync_status") == 5
-    assert reading.scalar("SELECT trial_id FROM trial") == 7, "a table that came with the upgrade can be read, too"
+    assert reading.scalar("SELECT trial_id FROM trial") == 7, "a table of the upgrade can be read, too"
     if reader is not None:
         for refused in ("DELETE FROM tags", "UPDATE templates SET title = 'x'", "INSERT INTO trial VALUES (1)"):
             with pytest.raises(sa.exc.DBAPIError, match="denied"):

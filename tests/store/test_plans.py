@@ -165,7 +165,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def test_a_documented_query_reads_a_large_table_completely_only_without_the_indexes(filled: Database) -> None:
     reads = {name: read for name, query in QUERIES.items() if (read := whole_reads(filled, query))}
     assert reads.keys() <= READS_ALL.keys(), reads
-    if filled.kind == "sqlite":  # which has no statistics: what a run reads of all must not go by an index, row by row
+    if filled.kind == "sqlite":  # it has no statistics: reads of all rows must not use an index
         hashes = "SELECT template_id, wire_hash FROM templates WHERE removed_at IS NULL"
         assert whole_reads(filled, hashes) == ["templates"]
     for table in metadata.tables.values():

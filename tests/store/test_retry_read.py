@@ -67,7 +67,7 @@ def filled(sqlite: Database) -> Database:
 def test_a_broken_apply_is_checked_and_retried(filled: Database) -> None:
     line, slept = Broken(filled.engine, LINE_OF_THE_FEED, 2), list[float]()
     assert sync(AFTER, filled.engine, sleep=slept.append).error is None
-    assert (line.seen, slept) == (2 + 3, [0.1, 3.0]), "each look takes a pause, and so does each try"
+    assert (line.seen, slept) == (2 + 3, [0.1, 3.0]), "each check and each retry has a pause"
     applied_once(filled)
 
 
@@ -81,7 +81,7 @@ def test_a_lost_response_to_commit_is_checked_when_the_database_is_back(filled: 
 
 def test_a_check_that_came_too_early_is_repeated_when_the_lease_is_released(filled: Database) -> None:
     lose_the_response(filled)
-    seen = itertools.cycle([Status.RUNNING, Status.SUCCEEDED])  # at the first look it is not to be seen yet
+    seen = itertools.cycle([Status.RUNNING, Status.SUCCEEDED])  # not visible at the first check
 
     def sleep(_pause: float) -> None:
         with filled.engine.begin() as connection:

@@ -79,7 +79,7 @@ def rows(engine: sa.Engine, of: set[tuple[str, str]]) -> dict[str, list[str]]:
     with engine.connect() as connection:
         for table in sorted({table for table, _ in of} - {"sync_lease"}):
             names = ", ".join(f"t.{name}" for name in sorted(name for each, name in of if each == table))
-            found[table] = sorted(map(repr, connection.execute(sa.text(f"SELECT {names} FROM {table} t"))))  # noqa: S608 - names that are there
+            found[table] = sorted(map(repr, connection.execute(sa.text(f"SELECT {names} FROM {table} t"))))  # noqa: S608 - existing names
     return found
 
 
@@ -94,7 +94,7 @@ def select(engine: sa.Engine, query: str) -> list[Any]:
 
 
 DROPPED = {("templates", "fingerprint"), *(("sync_state", name) for name in ("wire_fields", "absent_fields", "next_run_at"))}
-"""What 0.1.0 has and the present schema does not."""
+"""Columns of 0.1.0 that the current schema does not have."""
 
 # In place -------------------------------------------------------------------------------------------------------------
 
@@ -103,7 +103,7 @@ def test_an_upgrade_keeps_every_row(old: Database) -> None:
     engine, was = old.engine, columns(old.engine)
     kept = was - DROPPED
     before = rows(engine, kept)
-    assert {name for name, found in before.items() if not found} == set(), "each table has something to lose"
+    assert {name for name, found in before.items() if not found} == set(), "every table has rows"
     feed, prices = select(engine, FEED), select(engine, PRICES)
     assert schema.current(engine) == ("0001", schema.State.BEHIND)
     schema.upgrade(engine)
@@ -174,7 +174,7 @@ def test_the_first_run_finds_no_change_and_the_second_loads_no_document(old: Dat
     assert {row["template_id"]: row.pop("wire_hash") for row in old.rows("templates")} == {**hashes, "109": None}
     without_hashes = [{**row, "wire_hash": None} for row in old.rows("templates")]
     found = {**old.catalog_dump(), "templates": sorted(repr(sorted(row.items())) for row in without_hashes)}
-    assert found == {**before, "held_removals": []}, "what was held is served again; nothing else was touched"
+    assert found == {**before, "held_removals": []}, "the held templates are served again; nothing else changed"
 
     after, statements = old.dump(), list[str]()
     event.listen(old.engine, "before_cursor_execute", lambda _connection, _cursor, statement, *_: statements.append(statement))
@@ -229,20 +229,20 @@ def test_views_indexes_and_triggers_of_other_programs_are_kept(old: Database) ->
     engine = old.engine
     for statement in (*THEIRS, *TRIGGERS[old.kind]):
         old.execute(statement)
-    if old.kind != "sqlite":  # a server stores the columns that * stood for, and one of them is dropped
+    if old.kind != "sqlite":  # a server stores the columns of *, and one of them is dropped
         with pytest.raises(SchemaError, match=r": their_whole\.$"):
             schema.upgrade(engine)
         old.execute("DROP VIEW their_whole")
         old.execute("CREATE VIEW their_whole AS SELECT template_id, title FROM templates")
     schema.upgrade(engine)
-    assert select(engine, "SELECT * FROM their_notes") == [], "the upgrade touches no row"
+    assert select(engine, "SELECT * FROM their_notes") == [], "the upgrade changes no row"
     assert "their_index" in {index["name"] for index in sa.inspect(engine).get_indexes("templates")}
     assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Battle Game"), ("102", "Renamed")]
     assert len(select(engine, "SELECT * FROM their_whole")) == 7
     assert sync([{**SERVED[0], "Title_en": "Other"}, *SERVED[1:]], engine, clock=at(0)).error is None
     assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
     noted = [template_id for (template_id,) in select(engine, "SELECT template_id FROM their_notes")]
-    assert sorted(noted) == ["101", "102", "103", "104", "105", "106"], "each row is written once: its bytes are remembered"
+    assert sorted(noted) == ["101", "102", "103", "104", "105", "106"], "each row is written once, with the hash of its bytes"
     down_to_0001(engine)
     assert select(engine, "SELECT * FROM their_own ORDER BY 1") == [("101", "Other"), ("102", "Renamed")]
 
@@ -285,7 +285,7 @@ def until_waiting(database: Database, several: int, work: Future[Any]) -> None:
     """Wait until the work is done or this number of connections waits for a lock."""
     ends = time.monotonic() + 30
     while not work.done() and (database.kind == "sqlite" or select(database.engine, WAITING[database.kind])[0][0] < several):
-        assert time.monotonic() < ends, "it neither ends nor waits"
+        assert time.monotonic() < ends, "the work neither ended nor waits"
         time.sleep(0.01)
 
 

@@ -119,7 +119,7 @@ def test_javascript_reads_the_iso_columns_in_another_time_zone(filled: Database)
     expected = {"2026-01-01T12:00:01.123456Z": 1767268801123, "2026-01-01T12:01:01.123456Z": 1767268861123}
     assert set(times) == expected.keys()
     assert in_javascript(times) == [expected[time] for time in times]
-    if filled.kind == "sqlite":  # why these columns are there: the text that SQLite keeps is taken for New York's time
+    if filled.kind == "sqlite":  # the reason for these columns: the text of SQLite is parsed as local time
         assert in_javascript(["2026-01-01 12:00:01.123456"]) == [1767268801123 + 5 * 3600 * 1000]
 
 
@@ -145,7 +145,7 @@ COLUMNS = {
     "mariadb": "SELECT column_name, upper(column_type) FROM information_schema.columns WHERE table_name = '{0}' "
     "AND table_schema = database() ORDER BY ordinal_position",
 }
-"""As Metabase and other tools that speak JDBC find out what is there."""
+"""As Metabase and other tools with JDBC inspect a database."""
 
 DECIMAL = {"sqlite": "DOUBLE", "postgresql": "NUMERIC(30,15)", "mariadb": "DECIMAL(30,15)"}
 

@@ -106,7 +106,7 @@ class Receiver:
         self._listener.close()
         for each in self.requests:
             body = json.loads(each.body)
-            if "data" in body:  # tests of sending send other bodies too
+            if "data" in body:  # tests of sending also send other bodies
                 check(body["type"], body)
 
     def signed_endpoint(self, name: str = "shop", *secrets: str, **fields: Any) -> SignedEndpoint:

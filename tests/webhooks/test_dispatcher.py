@@ -81,7 +81,7 @@ def test_a_failed_message_is_retried_with_its_id_and_later_ones_follow_in_order(
     clock.later(hours=1)
     assert delivered(database, target, clock) == [("done", 2)]
     assert len(set(receiver.ids[:4])) == 1
-    assert len({each.headers["webhook-signature"] for each in receiver.requests[:4]}) == 4  # of the attempt's time
+    assert len({each.headers["webhook-signature"] for each in receiver.requests[:4]}) == 4  # at the time of the attempt
     assert len({each.body for each in receiver.requests[:4]}) == 1
     assert receiver.abouts == ["1", "1", "1", "1", "2"]
     assert (only(database).attempts, only(database).failing_since, only(database).next_attempt_at) == (0, None, None)
@@ -119,7 +119,7 @@ def test_an_endpoint_that_hangs_delays_neither_a_run_nor_another_endpoint(databa
             assert fast_ended.wait(10)
             fast_ended.clear()
             assert sync(records(count), database.engine).error is None
-            while not fast_ended.is_set():  # its last delivery may just be ending
+            while not fast_ended.is_set():  # its last delivery may not have ended
                 dispatcher.start_due(endpoints)
                 fast_ended.wait(0.01)
         assert [each.about for each in fast.accepted] == ["1", "2", "3"]
@@ -325,7 +325,7 @@ def test_the_daemon_delivers_while_another_endpoint_hangs_and_continues_after_a_
         upstream.catalog = records(6)
         bad.over.clear()
         with DaemonProcess(tmp_path, variables) as daemon:
-            until(lambda: len(bad.accepted) == 3, "all pending messages")  # in one delivery or two: a run may come between
+            until(lambda: len(bad.accepted) == 3, "all pending messages")  # in one delivery, or in two with a run between them
             daemon.wait_for("webhook_delivered", endpoint="bad")
             daemon.wait_for("webhook_delivered", endpoint="good", messages=1)
             assert daemon.stop() == 0

@@ -59,7 +59,7 @@ def test_a_message_of_a_run_has_its_changes_and_its_cursor() -> None:
     assert (message.kind, message.about) == ("catalog.changed", "2 changes of run 3")
 
 
-def test_a_test_message_has_a_type_of_its_own() -> None:
+def test_a_test_message_has_its_own_type() -> None:
     message = message_of_test("ab12", "2026-01-01T00:00:00Z", "shop")
     body = b'{"type": "webhook.test", "timestamp": "2026-01-01T00:00:00Z", "data": {"endpoint": "shop"}}'
     assert message == Message("tst_ab12", "webhook.test", "a test", body)

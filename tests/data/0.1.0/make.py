@@ -1,4 +1,4 @@
-"""Make one database of each engine with the code of 0.1.0, and dump it as SQL. README.md has the command."""  # noqa: INP001 - a script beside its data
+"""Make one database of each engine with the code of 0.1.0, and dump it as SQL. README.md has the command."""  # noqa: INP001 - a script with its data
 
 from __future__ import annotations
 
@@ -84,16 +84,16 @@ def history() -> Iterator[Callable[[], Any]]:
     for served in (
         [ONE, TWO, THREE, ODD, FIVE, NINE],  # all are new
         [ONE, TWO, THREE, ODD, FIVE, NINE],  # nothing is
-        [DEARER, RETITLED, RETAGGED, SIGNED, FIVE, SIX, NINE],  # a price, a title and tags change, a URL is signed, one comes
+        [DEARER, RETITLED, RETAGGED, SIGNED, FIVE, SIX, NINE],  # a price, a title and tags change, a URL is signed, one is added
         [DEARER, RETITLED, RETAGGED, SIGNED, SIX],  # two go
-        [DEARER, RETITLED, record("103"), {**SIGNED, "Mood": ...}, SIX],  # unknown fields go; they are kept
+        [DEARER, RETITLED, record("103"), {**SIGNED, "Mood": ...}, SIX],  # unknown fields disappear; their values are kept
         [{**DEARER, "Title": 5}, RETITLED, RETAGGED, SIGNED, SIX, BAD, record("108", TemplateId=...)],  # bad records
-        LAST,  # what went returns with another title; a field comes to all
+        LAST,  # a removed template returns with another title; all get a new field
     ):
         yield hostile.catalog([{name: value for name, value in each.items() if value is not ...} for each in served])
-    yield hostile.one_after_another(hostile.failure(455))  # put off
-    yield hostile.catalog([])  # all would have to go: held
-    yield hostile.catalog([], total=9)  # a walk that does not add up
+    yield hostile.one_after_another(hostile.failure(455))  # deferred
+    yield hostile.catalog([])  # all removals are held
+    yield hostile.catalog([], total=9)  # a walk with a count mismatch
 
 
 # Databases --------------------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ def fill(url: str) -> None:
     for day, script in enumerate(history()):
         begin, seconds = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC) + timedelta(days=day), count()
         with hostile.Hostile(script) as server:
-            builders.run_against(server.url, engine, clock=lambda: begin + timedelta(seconds=next(seconds)), lanes=1)  # noqa: B023 - it is over when the next one begins
+            builders.run_against(server.url, engine, clock=lambda: begin + timedelta(seconds=next(seconds)), lanes=1)  # noqa: B023 - it ends before the next one begins
     engine.dispose()
 
 
@@ -143,21 +143,21 @@ def of_server(kind: str) -> str:
 
 
 def _pg_dump(reached: Sequence[str], port: int | None) -> str:
-    written = _said("pg_dump", *reached, f"-p{port or 5432}", "--inserts", "--no-owner", "--no-privileges", NAME)
-    return re.sub(r"^(--|\\).*\n", "", written, flags=re.MULTILINE)  # psql's own commands, and which server it was
+    written = _output("pg_dump", *reached, f"-p{port or 5432}", "--inserts", "--no-owner", "--no-privileges", NAME)
+    return re.sub(r"^(--|\\).*\n", "", written, flags=re.MULTILINE)  # commands of psql, and the name of the server
 
 
 def _mariadb_dump(reached: Sequence[str], port: int | None) -> str:
-    written = _said(
+    written = _output(
         "mariadb-dump", *reached, f"-P{port or 3306}", "--protocol=tcp", "--default-character-set=utf8mb4", "--compact",
         "--skip-extended-insert", NAME,
     )  # fmt: skip
-    settings = r"^(/\*M?!\d+\\?-? )?(SET|enable the sandbox mode) .*\n"  # the client's own
+    settings = r"^(/\*M?!\d+\\?-? )?(SET|enable the sandbox mode) .*\n"  # comments of the client
     plain = re.sub(r"DEFINER=\S+ ", "", re.sub(settings, "", written, flags=re.MULTILINE))
     return f"SET FOREIGN_KEY_CHECKS = 0;\n{plain}"
 
 
-def _said(*command: str) -> str:
+def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
 
 

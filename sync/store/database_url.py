@@ -36,6 +36,8 @@ _OPTIONS = {
     },
 }  # fmt: skip
 """Options that a URL may set. The drivers have more: objects, and what this program sets itself."""
+_SQLITE_URI_OPTIONS = {"uri", "mode", "cache", "immutable", "nolock", "psow", "vfs"}
+"""Options of SQLite's `file:` URIs; the driver ignores them without `uri=true`."""
 _NOT_FOR_PSYCOPG = {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
 """libpq refuses unknown options by name; these are psycopg's own."""
 
@@ -73,7 +75,7 @@ def read_url(database_url: str) -> tuple[sa.URL, list[Host]]:
         url = url.set(drivername=_DRIVERS[url.drivername])
     if url.get_backend_name() == "mariadb":
         url = url.set(drivername=url.drivername.replace("mariadb", "mysql", 1))
-    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
+    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:", "file::memory:"}:
         memory = "an in-memory SQLite database is lost at exit; use a file, such as sqlite:///templates.db."
         raise ConfigurationError([f"DATABASE_URL: {memory}"])
     if url.get_backend_name() != "sqlite" and not url.database:
@@ -83,21 +85,27 @@ def read_url(database_url: str) -> tuple[sa.URL, list[Host]]:
 
 
 def _with_options(url: sa.URL) -> sa.URL:
-    """Check the driver, and by name the options after the ?; write SQLite's `mode` in the form that its driver takes."""
+    """Check the driver, and by name the options after the ?; write those of SQLite in the form that its driver takes."""
     backend, _, driver = url.drivername.partition("+")
     driver = driver or "pysqlite"
     if driver not in {"pysqlite", "psycopg", "pymysql"}:
         raise ConfigurationError([f"DATABASE_URL: the driver {driver} cannot be used; write {backend}:// without a driver."])
     if forbidden := url.query.keys() & _NOT_FOR_PSYCOPG if driver == "psycopg" else url.query.keys() - _OPTIONS[driver]:
         raise ConfigurationError([f"DATABASE_URL: the option {name} cannot be used in a URL." for name in sorted(forbidden)])
-    if driver != "pysqlite" or "mode" not in url.query:
-        return url
-    if url.query["mode"] not in {"ro", "rw", "rwc"}:
+    return _with_sqlite_options(url) if driver == "pysqlite" else url
+
+
+def _with_sqlite_options(url: sa.URL) -> sa.URL:
+    """Write the name as a `file:` URI, with `uri=true`, if it is one or an option requires one; otherwise leave it."""
+    if url.query.get("mode", "ro") not in {"ro", "rw", "rwc"}:
         memory = "an in-memory SQLite database is lost at exit; " if url.query["mode"] == "memory" else ""
         raise ConfigurationError([f"DATABASE_URL: {memory}mode is ro, rw or rwc."])
-    if "uri" not in url.query:
-        url = url.set(database=f"file:{quote(str(url.database))}").update_query_dict({"uri": "true"})
-    return url
+    name = str(url.database)
+    if not name.startswith("file:"):
+        if not url.query.keys() & _SQLITE_URI_OPTIONS:
+            return url
+        name = f"file:{quote(name)}"
+    return url.set(database=name).update_query_dict({"uri": "true"})
 
 
 def _first_of_several(database_url: str) -> tuple[str, list[Host]]:

@@ -21,9 +21,10 @@ import sqlalchemy as sa
 
 from sync.sandbox.server import Sandbox
 from sync.store.tables import VIEWS, metadata, sync_runs
-from tests.builders import records, run_with
+from tests.builders import record, records, run_with
 from tests.command_line import environment, of_sandbox, template_sync
 from tests.conftest import server_url
+from tests.faults import sync
 from tests.servers import mariadb_in, own_folder
 
 if TYPE_CHECKING:
@@ -100,6 +101,19 @@ def test_the_read_only_mode_of_sqlite_has_effect(sqlite: Database, tmp_path: Pat
     assert template_sync("status", folder=tmp_path, variables=read_only).code == 0
     refused = template_sync("run", folder=tmp_path, variables=read_only)
     assert (refused.code, "mode=ro" in refused.err) == (69, True), refused.err
+
+
+@pytest.mark.parametrize("name", [
+    "file:templates.db", "file:templates.db?timeout=1", "templates.db?mode=ro&uri=true", "templates.db?uri=true",
+    "templates.db?cache=private", "file:templates.db?mode=ro",
+])  # fmt: skip
+def test_each_form_of_the_name_is_the_same_sqlite_file(name: str, sqlite: Database, tmp_path: Path) -> None:
+    assert sync([record("1")], sqlite.engine).error is None
+    found = template_sync("list", "--json", folder=tmp_path, variables={"DATABASE_URL": f"sqlite:///{name}"})
+    assert (found.code, [each["template_id"] for each in json.loads(found.out or "[]")]) == (0, ["1"]), found.err
+    assert "Warning" not in found.err
+    names = {file.name for file in tmp_path.iterdir()}
+    assert names <= {"templates.db", "templates.db-wal", "templates.db-shm"}, "no other file is created"
 
 
 def test_a_table_without_a_grant_is_reported_with_a_hint_to_grant(database: Database, tmp_path: Path) -> None:

@@ -206,7 +206,8 @@ class _Stream(httpcore.NetworkStream):
         exchange = self._backend.exchange
         data = self._inner.read(max_bytes, exchange.left(timeout))
         exchange.closed_by_server = not data
-        self._first, self._last = self._first or data, data
+        # With the end of the previous data, because a server may send the last chunk by itself.
+        self._first, self._last = self._first or data, self._last[1 - len(_LAST_CHUNK) :] + data
         self._received += len(data)
         return data
 
@@ -215,7 +216,7 @@ class _Stream(httpcore.NetworkStream):
         exchange = self._backend.exchange
         if exchange.stream is not self:
             exchange.stage, exchange.stream = HEAD, self
-            self._first, self._received = b"", 0
+            self._first, self._last, self._received = b"", b"", 0
         for start in range(0, len(buffer), _PIECE):
             self._inner.write(buffer[start : start + _PIECE], exchange.left(timeout))
 

@@ -321,6 +321,14 @@ def test_a_connection_is_reused_unless_more_bytes_follow(raw: bytes, connections
         assert server.connections == connections
 
 
+def test_a_connection_is_reused_after_a_last_chunk_that_was_sent_by_itself() -> None:
+    last = len(IN_CHUNKS.wire()) - len(b"0\r\n\r\n")
+    with Hostile(one_after_another(Reply(raw=IN_CHUNKS.wire(), pause=0.02, drip_from=last))) as server:
+        with open_client(server.url) as endpoint:
+            assert [endpoint.get(PAGE).records for _ in range(3)] == [[WIRE]] * 3
+        assert server.connections == 1
+
+
 def get(connection: Connection, url: str, most: int = 2**20) -> tuple[int, bytes]:
     response = connection.request("GET", url, [], timeouts=LIMIT, most=lambda _status: most)
     assert response.failure is None

@@ -6,6 +6,7 @@ The URLs come from the catalog, so only public addresses are connected to, and t
 from __future__ import annotations
 
 import hashlib
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -124,8 +125,9 @@ class MediaCopier:
         kept = {key: folder.old.copies[key] for key in wanted if key in folder.old.copies}
         copies = {key: path for key, path in kept.items() if folder.fresh(path, folder.old.files.get(path, ""))}
         lacking = [key for key in wanted if key not in copies]
+        last_copies: dict[str, float] = {}
         with ThreadPoolExecutor(PARALLEL) as pool:
-            contents = pool.map(lambda key: self._try(*wanted[key]), lacking)
+            contents = pool.map(lambda key: self._try(*wanted[key], last_copies), lacking)
             for done, (key, content) in enumerate(zip(lacking, contents, strict=True), 1):
                 if self.progress:
                     self.progress(done, len(lacking))
@@ -135,10 +137,18 @@ class MediaCopier:
                     folder.put_if_new(copies[key], content)
         return copies, len(wanted) - len(copies)
 
-    def _try(self, url: str, document: Document) -> bytes | None:
+    def _try(self, url: str, document: Document, last_copies: dict[str, float]) -> bytes | None:
+        """Download a cover; request no more from a host that has returned none for LIMIT seconds, as each could take that long.
+
+        `last_copies` has the time of the last copy from each host, at first that of the first request.
+        """
+        host, now = url.partition("://")[2].partition("/")[0], time.monotonic()
+        if now - last_copies.setdefault(host, now) >= LIMIT:
+            return None
         try:
             content = self.get(url, document)
             kind_of(content)
         except CoverUnavailable:
             return None
+        last_copies[host] = time.monotonic()
         return content

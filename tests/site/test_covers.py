@@ -118,6 +118,25 @@ def test_the_number_of_concurrent_requests_for_covers_is_limited(site: Site) -> 
     assert steps == [(done, 3 * PARALLEL) for done in range(1, 3 * PARALLEL + 1)]
 
 
+def test_a_host_that_hangs_delays_a_build_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.site.covers.LIMIT", 0.2)
+    requests: list[str] = []
+
+    def get(url: str, _document: dict[str, Any]) -> bytes:
+        requests.append(url)
+        if "//media.example/" in url:
+            threading.Event().wait(0.2)
+            raise CoverUnavailable("no response within the deadline")
+        return PNG
+
+    others = [{**covered(f"9{n}", ""), "Cover": f"https://other.example/{n}"} for n in range(3)]
+    run_with([*(covered(f"{n}", f"c{n}") for n in range(5 * PARALLEL)), *others], site.engine)
+    built = site.build(copy_media=MediaCopier(get))
+
+    assert (built.covers, built.covers_missing) == (3, 5 * PARALLEL)
+    assert len(requests) <= 2 * PARALLEL + 3
+
+
 def test_a_cover_is_copied_once_for_all_signatures_and_again_when_its_path_changes(site: Site) -> None:
     pictures = {"one": PNG, "two": PNG + b"2", "evil": SVG}
     requests: list[str] = []

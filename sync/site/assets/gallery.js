@@ -31,6 +31,7 @@
   for (const facet of Object.values(facets)) facet.has = rows.map(facet.of);
   const texts = rows.map((row) => fold([row[ID], row[TITLE], row[TITLE_EN], ...row[TAGS].flatMap((at) => words.tags[at])].join("\n")));
   const NO_PRICE = [-1, Infinity];
+  const RESOLUTION = names.indexOf("resolution");
   const offers = rows.map((row) => row[PRICES].flatMap((credit, at, all) => (at % 2 ? [[all[at - 1], credit]] : [])).sort((a, b) => a[1] - b[1]));
   // The price at a resolution, or with -1 the lowest one, as [resolution, credit].
   const offer = (at, resolution) => (resolution < 0 ? offers[at][0] : offers[at].find(([one]) => one === resolution)) ?? NO_PRICE;
@@ -88,15 +89,19 @@
 
   function select(state) {
     const wanted = names.map((name) => (state[name] === "" ? null : facets[name].values.indexOf(state[name])));
-    const resolution = state.resolution === "" ? -1 : wanted[names.indexOf("resolution")];
+    const resolution = state.resolution === "" ? -1 : wanted[RESOLUTION];
     const limit = state.max_price === "" ? Infinity : Number(state.max_price);
     const parts = fold(state.search).split(/\s+/).filter(Boolean);
     const counts = names.map((name) => new Uint32Array(facets[name].values.length));
-    const have = names.map((name) => facets[name].has);
+    const affordable = [];
+    const have = names.map((name, f) => (f === RESOLUTION && limit !== Infinity ? affordable : facets[name].has));
     const fits = new Uint8Array(rows.length);
     for (let at = 0; at < rows.length; at += 1) { // in the order of memory
       if (parts.some((part) => !texts[at].includes(part))) continue;
-      if (limit !== Infinity && !(priceAt(at, resolution) <= limit)) continue;
+      if (limit !== Infinity) { // the limit applies to the price at the chosen resolution, so a resolution above it does not count
+        affordable[at] = offers[at].filter(([, credit]) => credit <= limit).map(([one]) => one);
+        if (affordable[at].length === 0) continue;
+      }
       let misses = 0;
       let missed = -1;
       for (let f = 0; f < names.length; f += 1) {

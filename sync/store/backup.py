@@ -22,6 +22,7 @@ from sync.config.files import SIDE_FILES
 from sync.config.options import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
+from sync.store.database_errors import LOCKED
 from sync.store.database_url import missing_file, sqlite_file
 from sync.store.engine import reading
 from sync.store.migrating import parts
@@ -133,7 +134,7 @@ def _refuse_same(file: Path, database: Path) -> None:
 def _temporary_copy(file: Path, *, mode_of: Path) -> Iterator[Path]:
     """Create an empty temporary file beside `file`, with the mode of `mode_of` from the start; delete it at the end.
 
-    Files of killed processes are deleted, too.
+    Its owner may always write it, because backups are often read-only. Files of killed processes are deleted, too.
     """
     made = file.absolute().with_name(f".{file.name}.{os.getpid()}.tmp")
     for left in made.parent.glob(f".{glob.escape(file.name)}.*.tmp"):
@@ -144,7 +145,7 @@ def _temporary_copy(file: Path, *, mode_of: Path) -> Iterator[Path]:
         with _translate_errors(file):
             made.touch(0o600, exist_ok=False)
             held.callback(_remove, made)
-            made.chmod(stat.S_IMODE(mode_of.stat().st_mode))
+            made.chmod(stat.S_IMODE(mode_of.stat().st_mode) | 0o600)
             # Closed last: closing a file takes all of this process's locks on it, SQLite's included.
             fcntl.flock(held.enter_context(made.open("rb")), fcntl.LOCK_EX)
         yield made
@@ -162,7 +163,9 @@ def _translate_errors(what: Path) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise DatabaseError(f"{what}: {reason}.", hint="Check the file, its folder and the space on the disk.") from error
+        locked = isinstance(error, sqlite3.OperationalError) and _is_locked(error)
+        hint = LOCKED if locked else "Check the file, its folder and the space on the disk."
+        raise DatabaseError(f"{what}: {reason}.", hint=hint) from error
 
 
 def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:

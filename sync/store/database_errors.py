@@ -39,6 +39,7 @@ _AWAY = {
 }  # fmt: skip
 """The server is unreachable, stopping or read-only; another host, or a later attempt, may succeed."""
 
+LOCKED = "Another program has locked the database; retry when it has finished."
 NAME_THE_PRIMARY = "The server is a standby or read-only: set DATABASE_URL to its primary, or to all hosts (host1,host2)."
 _BY_CODE: dict[str | int | None, str] = {
     **dict.fromkeys(_CONFLICTS, "A transaction of another program or node conflicted or holds a lock; the next run retries."),
@@ -50,7 +51,7 @@ _HINTS_BY_TEXT = {
     ("session is read-only",): NAME_THE_PRIMARY,
     ("readonly", "unable to open"): "Check the write permissions of this user, and that the directory exists.",
     ("full", "disk i/o error"): "Free disk space, or check the disk; nothing was lost, and the next run continues.",
-    ("lock",): "Another program has locked the database; retry when it has finished.",
+    ("lock",): LOCKED,
 }
 
 

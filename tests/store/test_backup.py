@@ -167,6 +167,29 @@ def test_a_copy_is_never_readable_by_more_users_than_the_database(backed_up: tup
     assert (modes, oct(backup.stat().st_mode & 0o777)) == ({"0o640"}, "0o640")
 
 
+@pytest.mark.parametrize(("mode", "written"), [(0o400, "0o600"), (0o444, "0o644"), (0o440, "0o640")])
+def test_the_copy_of_a_read_only_file_can_be_written_by_its_owner(backed_up: tuple[Path, Path], mode: int, written: str) -> None:
+    file, backup = backed_up
+    backup.chmod(mode)
+    file.unlink()
+    act("restore", file, backup)
+    assert (present(file), oct(file.stat().st_mode & 0o777), oct(backup.stat().st_mode & 0o777)) == (OLD, written, oct(mode))
+    file.chmod(mode)
+    act("backup", file, backup)
+    assert (present(backup), oct(backup.stat().st_mode & 0o777)) == (OLD, written)
+
+
+def test_a_backup_of_a_locked_database_is_refused_with_the_reason(backed_up: tuple[Path, Path]) -> None:
+    file, backup = backed_up
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError, match="database is locked") as refused:
+            act("backup", file, backup)
+    assert refused.value.hint == "Another program has locked the database; retry when it has finished."
+    assert present(backup) == OLD
+
+
 @pytest.mark.parametrize("every", [pytest.param(3, id="a few"), pytest.param(1, id="all", marks=pytest.mark.ci_slice)])
 def test_a_backup_killed_at_any_step_leaves_the_last_backup_and_the_database(backed_up: tuple[Path, Path], every: int) -> None:
     file, backup = backed_up

@@ -29,7 +29,7 @@ def http_url(value: str, example: str = "https://api.crun.ai") -> str:
             raise ValueError
     except ValueError:  # of names outside ASCII only the xn-- form is the same for every resolver and client
         raise ValueError(f"a URL such as {example}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch(r"\S+", value.strip()):
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch(r"[^\s\x00-\x1f\x7f]+", value.strip()):
         raise ValueError(f"a URL such as {example}")
     if parts.username or parts.password:
         raise ValueError("a URL without a user name or password in it")

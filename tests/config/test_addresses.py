@@ -26,6 +26,7 @@ INVALID = [
     "", "api.crun.ai", "//api.crun.ai", "ftp://api.crun.ai", "httpx://api.crun.ai", "https://", "https://:443", "https:///path",
     "https://[x", "https://api.crun.ai:port", "https://api.crun.ai:65536", "https://api.crun.ai/a b", "https://api.crun\n.ai",
     "https://api.crun.ai/a\tb", "https://api..crun.ai", f"https://{'x' * 64}.example",
+    "https://api.crun.ai/\x01", "https://api.crun.ai/\x7f",  # no request can be sent to these
 ]  # fmt: skip
 AMBIGUOUS = [
     "b\xfccher.example", "stra\xdfe.example", "\uff41pi.crun.ai", "api\u3002crun.ai",  # resolvers convert these differently

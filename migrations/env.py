@@ -53,8 +53,10 @@ def _sqlite(connection: Connection) -> Iterator[None]:
     busy = raw.execute("PRAGMA busy_timeout").fetchone()[0]  # restored, because runs use the same connection
     for pragma in (f"busy_timeout={LOCK_SECONDS * 1000}", "foreign_keys=OFF", "legacy_alter_table=ON"):
         raw.execute(f"PRAGMA {pragma}")
-    _write_ahead(raw)
     try:
+        with connection.begin():
+            refuse_foreign_tables(connection)  # here too, because the mode of another program's file would stay changed
+        _write_ahead(raw)
         with connection.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin():
             yield
             if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").all():

@@ -378,6 +378,8 @@ def test_an_upgrade_refuses_a_foreign_table_and_writes_nothing(empty_database: D
     empty_database.execute("insert into tags values (1, 'theirs')")
     with pytest.raises(SchemaError, match="of another program have the names of this program's: tags"):
         schema.upgrade(empty_database.engine)
+    if empty_database.kind == "sqlite":
+        assert empty_database.scalar("PRAGMA journal_mode") == "delete", "the file is not switched to WAL"
     assert sa.inspect(empty_database.engine).get_table_names() == ["tags"]
     assert empty_database.scalar("select label from tags where id = 1") == "theirs"
     assert empty_database.scalar("select count(*) from tags") == 1

@@ -180,6 +180,8 @@ def _message(parsed: _Body, redact: Callable[[str], str]) -> str:
 
 
 OK, NOT_FOUND, REQUEST_TIMEOUT, RATE_LIMITED, MAINTENANCE = 200, 404, 408, 429, 455
+NEEDS_BODY = frozenset({OK, NOT_FOUND, 422})
+"""HTTP statuses whose meaning depends on the body; of any other one, the status is enough."""
 _NOT_MODIFIED, _REDIRECTS = 304, range(300, 400)
 _REFUSALS = {
     401: "The API key was refused (401).",

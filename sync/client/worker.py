@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sync.client.http import Connection
 from sync.client.network import TransportFailure
-from sync.client.response import BODY_LIMIT, OK, classify_response, decompress
+from sync.client.response import BODY_LIMIT, NEEDS_BODY, OK, classify_response, decompress
 from sync.errors import Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
 from sync.retry_policy import is_exhausted, wait_after
 
@@ -190,7 +190,7 @@ class Worker:
             context.record(params, began, response, failure)
         if response is not None:
             statistics.count(received=len(response.body))
-        if response is None or failure is not None:
+        if response is None or (failure is not None and (failure.limit or response.status in NEEDS_BODY)):
             statistics.count_code(0)
             if failure is not None and failure.limit is not None:
                 raise failure.limit

@@ -40,6 +40,8 @@ PASSING = {
     "a reset connection": RESET,
     "garbage": GARBAGE,
     "a body shorter than its length": replace(GOOD, cut=300),
+    "a 404 whose body is cut off": failure(404, 404, cut=-5),
+    "a 503 whose body is cut off": failure(503, 503, cut=-5),
     "a broken chunk": chunked(GOOD.body, end=b"zzz\r\n"),
     "missing chunks": chunked(GOOD.body, end=b""),
     "a truncated body without a length": replace(GOOD, length=-1, cut=300),
@@ -85,6 +87,7 @@ FATAL: dict[str, tuple[Reply, type[SyncError], str, int]] = {
     "a HTTP status of 204": (Reply(status=204, length=-1), InvalidResponse, "204", 76),
     "brotli": (zipped(GOOD, encoding="br"), InvalidResponse, "encoding", 76),
     "401 whose page cannot be decompressed": (zipped(html(401), encoding="br"), AccessDenied, "401", 77),
+    "401 whose page is cut off": (html(401, cut=-5), AccessDenied, "401", 77),
     "gzip in gzip": (zipped(GOOD, 2, encoding="gzip, gzip"), InvalidResponse, "encoding", 76),
     "something after the gzip": (replace(zipped(GOOD), body=zipped(GOOD).body + b" " * 300_000), InvalidResponse, "encoding", 76),
 }
@@ -132,9 +135,11 @@ def test_a_short_retry_after_is_obeyed() -> None:
     assert second - first >= 1.0
 
 
+@pytest.mark.parametrize("cut_off", [False, True])
 @pytest.mark.parametrize("code", [429, 503])
-def test_a_long_retry_after_ends_the_run_as_deferred(code: int) -> None:
-    error, requests = error_of(failure(code, headers=(("retry-after", "3600"),)))
+def test_a_long_retry_after_ends_the_run_as_deferred(code: int, cut_off: bool) -> None:  # noqa: FBT001
+    reply = failure(code, headers=(("retry-after", "3600"),))
+    error, requests = error_of(replace(reply, status=code, cut=-5) if cut_off else reply)
     assert isinstance(error, Deferred)
     assert (error.code, error.after, requests) == (str(code), 3600.0, 1)
 

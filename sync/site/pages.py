@@ -166,7 +166,7 @@ def template(
         "c": {**card, **beside},
         "gone": gone,
         "held_since": dump.held.get(template_id),
-        "tag_links": [urlencode({"tag": tag["name_en"] or tag["name"]}) for tag in document["tags"]],
+        "tag_links": [urlencode({"tag": name_en}) for _, name_en in card["tags"]],  # as in the data of the gallery
         "prices": [(escape_bidi(item["resolution"]), item["credit"]) for item in document["consume_items"]],
         "moments": [
             (en, zh, minute(at), run_id) for en, zh, at, run_id in (

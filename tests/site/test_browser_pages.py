@@ -139,6 +139,16 @@ def test_the_link_to_the_content_keeps_the_filters(view: str, shown: str, watch:
     assert page.locator("#count").inner_text() == shown
 
 
+@pytest.mark.parametrize("tag", ["R&B", "C++ #1", "50%", "水墨", "a\u202eb\x1f"])
+def test_a_tag_of_a_template_selects_the_templates_that_have_it(tag: str, site: Site, watch: Watch) -> None:
+    site.after([bare("1", Tags=[tag], Tags_en=[tag]), bare("2", Tags=["猫"], Tags_en=["Cat"])], stale_after=10.0**10)
+    here = watch(site.folder.as_uri())
+    page = here.open("templates/1.html")
+    page.locator(".taglist a").click()
+    page.wait_for_function("() => document.getElementById('count')?.textContent === '1 of 2 templates'")
+    assert here.ids() == ["1"]
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_chinese_page_has_no_english_text_of_the_program(path: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), locale="zh-CN").open(path)

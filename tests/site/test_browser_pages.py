@@ -150,6 +150,14 @@ def test_a_tag_of_a_template_selects_the_templates_that_have_it(tag: str, site: 
 
 
 @pytest.mark.parametrize("path", PAGES)
+def test_without_javascript_no_control_is_shown_that_does_nothing(path: str, watch: Watch, small: Site) -> None:
+    page = watch(small.folder.as_uri(), java_script_enabled=False).page
+    page.goto(f"{small.folder.as_uri()}/{path}")
+    assert page.locator("h1").first.inner_text() != ""
+    assert page.locator(":is(button, select, input):visible").count() == 0
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_a_chinese_page_has_no_english_text_of_the_program(path: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), locale="zh-CN").open(path)
     assert [text.strip() for text in page.evaluate(ENGLISH) if not text.endswith("UTC")] == []

@@ -157,6 +157,21 @@ def test_without_javascript_no_control_is_shown_that_does_nothing(path: str, wat
     assert page.locator(":is(button, select, input):visible").count() == 0
 
 
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_long_values_do_not_make_a_page_wider_than_the_screen(width: int, site: Site, watch: Watch) -> None:
+    long = "W" * 100
+    record = bare(
+        long, Title=long, Title_en=long, Tags=[long], Tags_en=[long], InputRequirement=long, TemplateType=long, MediaId=long,
+        CoverAspectRatio=long[:60], SupportAspectRatio=long[:60], ConsumeItems=[{"Resolution": long[:60], "Credit": 123456.75}],
+        Extra={long: long},
+    )  # fmt: skip
+    changed = {**record, "Title": f"{long}!", "ConsumeItems": [{"Resolution": long[:60], "Credit": 5}]}
+    here = watch(site.after([record], [changed], stale_after=10.0**10).folder.as_uri(), viewport={"width": width, "height": 800})
+    for path in ("index.html", "changes.html", f"templates/{long}.html"):
+        page = here.open(path)
+        assert page.evaluate("() => document.documentElement.scrollWidth") == width, path
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_chinese_page_has_no_english_text_of_the_program(path: str, watch: Watch, small: Site) -> None:
     page = watch(small.folder.as_uri(), locale="zh-CN").open(path)

@@ -279,6 +279,7 @@ def test_an_empty_gallery_shows_that_it_was_never_synchronised(site: Site, watch
     site.build()
     here = watch(site.folder.as_uri())
     assert "Never synchronised" in here.open().locator("#freshness.old").inner_text()
+    assert here.page.locator(".note:visible").all_inner_texts() == ["The catalog is empty."]
     assert here.open("changes.html").locator(".note").first.inner_text() == "Nothing has changed yet."
 
 

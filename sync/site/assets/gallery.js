@@ -211,7 +211,7 @@
     priced = state.resolution !== "" ? facets.resolution.values.indexOf(state.resolution) : state.sort === "price" || state.max_price !== "" ? -1 : null;
     const plain = written(state) === "";
     pager.show(found, shown, served && plain ? grid.childElementCount : 0);
-    document.getElementById("none").hidden = found.length > 0;
+    document.getElementById("none").hidden = found.length > 0 || rows.length === 0;
     clear.hidden = plain;
     const said = found.length === rows.length ? page.count(rows.length, "template", "个模板")
       : page.text(`${found.length} of ${page.count(rows.length, "template")}`, `${rows.length} 个模板中的 ${found.length} 个`);

@@ -17,7 +17,7 @@ from sync.store.database_url import missing_file
 from sync.store.engine import reading, writing
 from sync.store.lease import database_clock, is_dead, process_mark, process_name
 from sync.store.sqlite_file import create_file, enable_wal, require_file
-from sync.store.tables import metadata
+from sync.store.tables import VIEWS, metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -284,7 +284,7 @@ def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:
-    """Return the differences between the database and the tables of this version, one phrase each."""
+    """Return the differences between the database and the tables and views of this version, one phrase each."""
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
@@ -292,7 +292,27 @@ def differences(engine: sa.Engine) -> Iterable[str]:
     with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
         context = MigrationContext.configure(connection, opts={"include_name": is_own_table, "version_table": VERSION_TABLE})
-        return [str(difference) for difference in compare_metadata(context, metadata)]
+        compared = [str(difference) for difference in compare_metadata(context, metadata)]
+        return [*compared, *_differing_views(connection), *_differing_single_rows(connection)]
+
+
+def _differing_views(connection: sa.Connection) -> Iterator[str]:
+    """Alembic does not compare views."""
+    there = {*sa.inspect(connection).get_view_names()}
+    for name, columns in VIEWS.items():
+        if name not in there:
+            yield f"The view {name} is missing."
+            continue
+        found = {*connection.execute(sa.select(sa.text("*")).select_from(sa.table(name)).limit(0)).keys()}
+        if missing := [column for column in columns if column not in found]:
+            yield f"The view {name} lacks columns: {', '.join(missing)}."
+
+
+def _differing_single_rows(connection: sa.Connection) -> Iterator[str]:
+    for name in ("sync_lease", "sync_state"):
+        rows = connection.scalar(sa.select(sa.func.count()).select_from(sa.table(name)))
+        if rows != 1:
+            yield f"{name} has {rows} rows instead of one; docs/database.md describes how to insert it."
 
 
 def is_own_table(name: str | None, kind: str, _parents: object) -> bool:

@@ -134,6 +134,19 @@ def test_differences_from_the_models_are_named_and_other_tables_ignored(migratab
     assert "handmade" in "".join(schema.differences(migratable.engine))
 
 
+@pytest.mark.parametrize(("statements", "expected"), [
+    (["DROP VIEW picker"], ["The view picker is missing."]),
+    (["DROP VIEW current_tags", "CREATE VIEW current_tags AS SELECT template_id, tag_id FROM template_tags"],
+     ["The view current_tags lacks columns: position, name, name_en."]),
+    (["DELETE FROM sync_lease"], ["sync_lease has 0 rows instead of one; docs/database.md describes how to insert it."]),
+    (["INSERT INTO sync_lease (name, fence, expires) VALUES ('second', 0, 0)"],
+     ["sync_lease has 2 rows instead of one; docs/database.md describes how to insert it."]),
+])  # fmt: skip
+def test_a_missing_view_or_row_is_a_difference(statements: list[str], expected: list[str], migratable: Database) -> None:
+    execute_all(migratable, statements)
+    assert list(schema.differences(migratable.engine)) == expected
+
+
 # Data -------------------------------------------------------------------------------------------------------------------
 
 

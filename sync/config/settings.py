@@ -184,7 +184,11 @@ def _given(option: Option, text: str | None, source: str) -> str:
 def _masked(option: Option, text: str) -> tuple[str, list[str]]:
     """Return the value of a setting as printed, and the strings of it that no log line may contain."""
     if option.variable != "DATABASE_URL":
-        return (MASK, [text]) if option.secret else (text, [])
+        if not option.secret:
+            return text, []
+        # A server quotes the path of a URL by itself, such as in a redirect.
+        path = re.fullmatch(r"https?://[^/]*(/.*[^/])/*", text, re.IGNORECASE)
+        return MASK, [text, *([path[1]] if path else [])]
     from urllib.parse import parse_qsl, unquote
 
     head, separator, rest = text.partition("://")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.config.options import OPTIONS
+from sync.config.redaction import Redactor
 from sync.config.settings import load, require_key
 from sync.errors import ConfigurationError
 from sync.store.engine import open_engine
@@ -137,6 +138,18 @@ def test_a_metrics_file_may_be_new(tmp_path: Path) -> None:
 def test_passwords_of_a_database_are_masked_and_known_as_secrets(url: str, shown: str, secrets: set[str]) -> None:
     loaded = load({}, {"DATABASE_URL": url}, None)
     assert (loaded.shown("database_url"), set(loaded.secrets)) == (shown, secrets)
+
+
+@pytest.mark.parametrize("url", ["http://ping.example/uuid-1/", "HTTPS://ping.example:8443/uuid-1?x=/"])
+def test_the_path_of_the_ping_url_is_hidden_without_the_host(url: str) -> None:
+    secrets = load({}, {"SYNC_PING_URL": url}, None).secrets
+    path = url.partition("example")[2].rstrip("/").removeprefix(":8443")
+    redirect = f"location: https://other.example{path}/start"
+    assert Redactor(secrets)(redirect) == "location: https://other.example[secret]/start"
+
+
+def test_a_ping_url_without_a_path_hides_no_other_text() -> None:
+    assert load({}, {"SYNC_PING_URL": "https://ping.example/"}, None).secrets == ("https://ping.example/",)
 
 
 @pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o644, 1)])

@@ -100,7 +100,7 @@ def test_mariadb_compares_ids_with_other_collations_except_another_binary_one(da
                 assert connection.scalar(query) == "Candy Princess Moment"
 
 
-# A copy, kept by an app that has SQL and nothing else -------------------------------------------------------------------
+# A copy that an app maintains with SQL only -----------------------------------------------------------------------------
 
 
 class Copy:
@@ -180,7 +180,7 @@ def test_a_copy_maintained_with_sql_is_correct_after_prunes_restores_and_recreat
     engine.dispose()
 
 
-# A role that may only read ----------------------------------------------------------------------------------------------
+# A read-only role -------------------------------------------------------------------------------------------------------
 
 
 @contextmanager

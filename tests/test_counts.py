@@ -1,7 +1,7 @@
 """The cost of a run in counts instead of seconds: statements, rows, parsed records, hashed bytes, imported modules.
 
 A count does not depend on the machine, so it is exact: a regression changes a number. If a change has a good reason, the number
-here changes with it, and the commit says why. `bench/` measures the times.
+here changes with it, and the commit explains it. `bench/` measures the times.
 """
 
 from __future__ import annotations

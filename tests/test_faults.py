@@ -171,7 +171,7 @@ def test_a_server_error_with_retry_after_fails_only_its_page(stored: Database) -
     assert (str(outcome.run.status), rows(outcome)) == ("incomplete", KEPT)
 
 
-# Absences that nothing confirms -----------------------------------------------------------------------------------------
+# Unconfirmed removals ---------------------------------------------------------------------------------------------------
 
 
 TAKEN_OFFLINE = failure(404, message="The template was taken offline")
@@ -180,14 +180,14 @@ TAKEN_OFFLINE = failure(404, message="The template was taken offline")
 def offline(gone: Collection[str], reply: Reply = TAKEN_OFFLINE, served: Sequence[dict[str, Any]] = BEFORE) -> Script:
     """Make a catalog that lacks some templates, and answers a look-up of them otherwise than that of an unknown one."""
     left = [each for each in served if each["TemplateId"] not in gone]
-    honest = catalog(left)
+    correct = catalog(left)
     unknown = failure(404, message="There is no such template")
 
     def look_up(request: Request) -> Reply:
         template_id = request.query["template_id"]
         if template_id in gone:
             return reply
-        return honest(request) if any(each["TemplateId"] == template_id for each in left) else unknown
+        return correct(request) if any(each["TemplateId"] == template_id for each in left) else unknown
 
     return catalog(left, look_up=look_up)
 

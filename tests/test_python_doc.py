@@ -34,10 +34,10 @@ from sync import Catalog, CursorLost
 
 with Catalog("postgresql://reader@db/catalog") as catalog:
     # a picker
-    asked = dict(tag="Trending", images=1, resolution="720p", max_price=200, sort="price", limit=20)
-    page = catalog.templates(**asked)
+    filters = dict(tag="Trending", images=1, resolution="720p", max_price=200, sort="price", limit=20)
+    page = catalog.templates(**filters)
     while page.after is not None:  # there are more
-        page = catalog.templates(**asked, after=page.after)
+        page = catalog.templates(**filters, after=page.after)
 
     # maintain a copy: read the whole catalog, then the changes
     with catalog.snapshot() as now:

@@ -219,7 +219,7 @@ def test_a_history_has_the_same_result_without_recognition(case: Case, twice: Tw
     assert [account.recognised for account in twice.play(case.attempts)] == [*case.recognised]
 
 
-# Hostile answers --------------------------------------------------------------------------------------------------------
+# Hostile responses ------------------------------------------------------------------------------------------------------
 
 
 COUNTING = ("once, then a valid response", "all others return 404", "after the controls")
@@ -250,7 +250,7 @@ def test_a_hostile_server_has_the_same_result_without_recognition(start: int, mi
     assert sum(account.recognised for account in accounts) > 50
 
 
-# Another program --------------------------------------------------------------------------------------------------------
+# Another version --------------------------------------------------------------------------------------------------------
 
 
 def test_another_declaration_parses_all_records_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

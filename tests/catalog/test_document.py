@@ -260,7 +260,7 @@ def test_invalid_utf_8_becomes_surrogates(raw: bytes, text: Any) -> None:
     assert decode_json(raw) == text
 
 
-# Nesting is counted --------------------------------------------------------------------------------------------------------
+# Nesting -------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("levels", [DEEPEST_RECORD + 1, 1000, 100_000])

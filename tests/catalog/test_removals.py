@@ -135,7 +135,7 @@ def test_each_template_is_held_from_its_first_run() -> None:
     assert (decided.due, decided.held) == (gone(29), {"30": HeldRemoval(3, NOW - HOUR / 2)})
 
 
-# A person ---------------------------------------------------------------------------------------------------------------
+# The operator ---------------------------------------------------------------------------------------------------------
 
 
 def test_an_operator_accepts_held_removals() -> None:
@@ -167,7 +167,7 @@ def test_the_limit_follows_from_the_setting(share: str, limit: int) -> None:
     assert judged({}, max_removed=Decimal(share)).limit == limit
 
 
-# What nothing confirms --------------------------------------------------------------------------------------------------
+# Unconfirmed removals ---------------------------------------------------------------------------------------------------
 
 
 def test_unconfirmed_templates_are_kept_and_confirmed_ones_removed() -> None:

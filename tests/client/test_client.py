@@ -116,7 +116,7 @@ def test_a_gzip_response_is_decompressed() -> None:
         assert server.requests[0].headers["accept-encoding"] == "gzip"
 
 
-# Waiting as asked -------------------------------------------------------------------------------------------------------
+# Retry-After ------------------------------------------------------------------------------------------------------------
 
 
 def test_455_is_deferred_without_a_retry_and_its_retry_after_is_reported() -> None:

@@ -154,7 +154,7 @@ def test_a_page_may_have_ten_thousand_records_and_four_hundred_thousand_values()
     assert (responses.MOST_RECORDS, MOST_VALUES) == (10_000, 400_000)
 
 
-# A body that has to be rewritten ------------------------------------------------------------------------------------------
+# Rewritten bodies ---------------------------------------------------------------------------------------------------------
 
 HEAD, TAIL = b'{"code": 200, "data": {"total": 2, "templates": ', b"}}"
 ONE, TWO = b'{"TemplateId": "1"}', b'{"TemplateId": "2", "x": [1.50, {"y": null}]}'

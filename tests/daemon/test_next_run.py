@@ -126,7 +126,7 @@ def test_consecutive_failures_are_counted_until_a_run_completes(status: Status, 
     assert failures_in_a_row(RunResult(status), 2) == failures
 
 
-# The schedule's own times ------------------------------------------------------------------------------------------------------
+# Scheduled times ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("previous", "interval", "expected"), [
@@ -198,7 +198,7 @@ def test_apscheduler_accepts_the_triggers() -> None:
         scheduler.shutdown()
 
 
-# Beside another host -----------------------------------------------------------------------------------------------------------
+# Another host ------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("interval", "expected"), [

@@ -94,7 +94,7 @@ def states(database: Database) -> dict[str | None, list[tuple[Any, ...]]]:
     return found
 
 
-# Killed -----------------------------------------------------------------------------------------------------------------
+# Kills ------------------------------------------------------------------------------------------------------------------
 
 
 def consume_and_be_killed(url: str, file: str, number: int, traced: str) -> None:
@@ -188,7 +188,7 @@ def test_an_error_during_a_transaction_leaves_the_copy_unchanged(sqlite: Databas
     assert (copied(file), cursor_of(file)) == (before, cursor)
 
 
-# Not alone --------------------------------------------------------------------------------------------------------------
+# Concurrency ------------------------------------------------------------------------------------------------------------
 
 
 def test_copy_and_cursor_agree_if_another_consumer_runs_at_any_statement(sqlite: Database, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_copy_and_cursor_agree_if_a_run_commits_during_the_first_copy(sqlite: Da
     assert number > 5
 
 
-# The database that it copies --------------------------------------------------------------------------------------------
+# Other databases --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.long_on_servers
@@ -312,7 +312,7 @@ def test_a_restored_backup_with_new_runs_is_detected(
     assert "(diverged)" in capsys.readouterr().err
 
 
-# As a user runs it ------------------------------------------------------------------------------------------------------
+# The command ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_command_prints_the_number_of_written_templates(sqlite: Database, tmp_path: Path) -> None:

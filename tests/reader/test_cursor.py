@@ -72,7 +72,7 @@ def why_lost(database: Database, since: str | int) -> str:
     return lost.value.reason
 
 
-# Good ones --------------------------------------------------------------------------------------------------------------
+# Valid cursors ----------------------------------------------------------------------------------------------------------
 
 
 ENDS = ["9bdf88", "78cc17", "92a0fd", "9e223a"]
@@ -126,7 +126,7 @@ def test_a_feed_without_changes_after_a_prune_keeps_its_end(database: Database) 
     assert feed_problems(database.engine) == []
 
 
-# Lost ones --------------------------------------------------------------------------------------------------------------
+# Lost cursors -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_cursor_that_is_not_of_this_history_is_lost(database: Database) -> None:

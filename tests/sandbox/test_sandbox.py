@@ -102,7 +102,7 @@ def test_each_input_requirement_has_one_number_of_images() -> None:
     assert len(requirements) == len({requirement for requirement, _ in requirements})
 
 
-# Its evolution
+# Weekly changes
 
 
 def aspects_that_differ(before: Record, after: Record) -> set[str]:
@@ -275,7 +275,7 @@ def test_every_loopback_name_is_accepted_with_any_port(client: httpx.Client, hos
     assert client.get(ENDPOINT, headers={"Host": host}).status_code == 200
 
 
-# Its changes
+# Changes over HTTP
 
 
 def test_evolving_over_http_needs_no_key_and_returns_the_changes(sandbox: Sandbox, client: httpx.Client) -> None:
@@ -359,7 +359,7 @@ def test_the_description_has_the_settings_of_a_client(sandbox: Sandbox) -> None:
     }
 
 
-# Its life
+# Start and stop
 
 
 def test_a_port_in_use_or_out_of_range_is_an_error(sandbox: Sandbox) -> None:

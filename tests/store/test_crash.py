@@ -89,7 +89,7 @@ SOME_AND_ALL = pytest.mark.parametrize("step", [
 """A few faults in the quick tests, more in the slice of CI, all in the long tests."""
 
 
-# Killed -----------------------------------------------------------------------------------------------------------------
+# Kills ------------------------------------------------------------------------------------------------------------------
 
 
 @SOME_AND_ALL
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_grow_leaves_the_state_before_or_after(
     report(f"sqlite: files limited to {trial.outcomes.total() - 1} sizes: {dict(trial.outcomes)}, else 0")
 
 
-# A server that dies -----------------------------------------------------------------------------------------------------
+# A killed server --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
@@ -243,7 +243,7 @@ def test_an_unreachable_server_fails_the_run_and_the_next_run_completes(own_serv
     engine.dispose()
 
 
-# A connection that breaks while COMMIT is on its way --------------------------------------------------------------------
+# A connection that is lost during COMMIT --------------------------------------------------------------------------------
 
 
 class ProxiedDatabase:

@@ -56,7 +56,7 @@ def _failed(lease: leases.Lease) -> Run:
     return Run(lease.run_id, "run", Status.FAILED, real_clock(), real_clock(), fence=lease.fence)
 
 
-# Taking it --------------------------------------------------------------------------------------------------------------
+# Acquisition ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_run_that_finds_the_lease_held_is_skipped_with_exit_75_and_names_the_holder(database: Database) -> None:
@@ -122,7 +122,7 @@ def test_one_of_many_concurrent_threads_acquires_the_lease(database: Database) -
     assert sorted(database.statuses) == ["running", *["skipped"] * 5]
 
 
-# A dead holder ----------------------------------------------------------------------------------------------------------
+# A killed holder --------------------------------------------------------------------------------------------------------
 
 
 def take_lease_and(end: Callable[[], object], url: str) -> None:
@@ -169,7 +169,7 @@ def test_a_process_that_is_hidden_from_this_user_does_not_count_as_ended(monkeyp
     assert not leases.is_dead(f"{here}:{os.getppid()}:1")
 
 
-# Losing it --------------------------------------------------------------------------------------------------------------
+# Loss -------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_holder_that_was_paused_past_its_lease_commits_nothing(database: Database) -> None:
@@ -229,7 +229,7 @@ def test_closing_a_run_while_another_takes_over_cannot_deadlock(database: Databa
         leases.break_lease(database.engine)
 
 
-# Keeping it -------------------------------------------------------------------------------------------------------------
+# Renewal ----------------------------------------------------------------------------------------------------------------
 
 
 def _open_transactions(database: Database) -> int:
@@ -313,7 +313,7 @@ def test_a_renewal_continues_after_a_short_outage_of_the_database(database: Data
         wait_for(lambda: _lease_row(database)["expires"] > term)
 
 
-# Taking it away ---------------------------------------------------------------------------------------------------------
+# Release by force -------------------------------------------------------------------------------------------------------
 
 
 def test_a_lease_can_be_broken_by_force_and_its_holder_commits_nothing(database: Database) -> None:
@@ -337,7 +337,7 @@ def test_breaking_a_free_lease_has_no_effect(database: Database) -> None:
     assert anomalies(database) == []
 
 
-# Holding it inside a transaction ----------------------------------------------------------------------------------------
+# A holder in an open transaction ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.ci_slice
@@ -368,7 +368,7 @@ def test_a_sqlite_file_that_another_program_has_locked_is_reported_with_a_hint(s
     impatient.dispose()
 
 
-# Behind a pooler --------------------------------------------------------------------------------------------------------
+# Poolers ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.long

@@ -238,7 +238,7 @@ def test_a_clock_that_is_set_back_during_the_wait_does_not_extend_the_lease_of_t
     assert seen[0] < expected + 60.0
 
 
-# Stopped while waiting --------------------------------------------------------------------------------------------------
+# Interrupts -------------------------------------------------------------------------------------------------------------
 
 
 class Stopped(Catalog):
@@ -279,7 +279,7 @@ def test_a_deadline_or_a_stop_ends_the_wait_of_a_refresh_which_leaves_no_row(dat
     assert (outcome.error, outcome.run.run_id, statuses(database)) == (error, None, [("run", "running")])
 
 
-# The whole path ---------------------------------------------------------------------------------------------------------
+# Complete runs ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_row_of_a_refresh_names_its_template_and_that_of_a_run_does_not(database: Database) -> None:

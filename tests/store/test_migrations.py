@@ -95,7 +95,7 @@ def _tables(engine: sa.Engine) -> set[str]:
     return {*inspector.get_table_names(), *inspector.get_view_names()} - {schema.VERSION_TABLE}
 
 
-# One line of revisions --------------------------------------------------------------------------------------------------
+# Revisions --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_program_requires_the_only_head_revision() -> None:
@@ -210,7 +210,7 @@ def test_on_sqlite_a_rebuilt_parent_table_keeps_its_child_rows_and_foreign_keys(
     engine.dispose()
 
 
-# Killed -----------------------------------------------------------------------------------------------------------------
+# Kills ------------------------------------------------------------------------------------------------------------------
 
 
 def upgrade_and_be_killed(url: str, number: int) -> None:
@@ -275,7 +275,7 @@ def test_an_upgrade_from_the_previous_revision_killed_at_any_statement_can_be_re
     assert anomalies(migratable.engine) == []
 
 
-# Several at once --------------------------------------------------------------------------------------------------------
+# Concurrent upgrades ----------------------------------------------------------------------------------------------------
 
 
 def ends_of_four(work: Callable[..., None], *arguments: Any) -> set[int | None]:
@@ -339,7 +339,7 @@ def prepare_and_sync(url: str) -> None:
     raise SystemExit(error.exit_code if error else 0)
 
 
-# A schema that is not this version's ------------------------------------------------------------------------------------
+# Schemas of other versions ----------------------------------------------------------------------------------------------
 
 
 def refused_by_prepare(database: Database, sentence: str, hint: str) -> None:

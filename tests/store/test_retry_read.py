@@ -127,7 +127,7 @@ def test_a_run_past_its_deadline_is_not_retried(filled: Database) -> None:
     assert line.seen == 1
 
 
-# Reading in the middle of a run -----------------------------------------------------------------------------------------
+# Reading during a run ---------------------------------------------------------------------------------------------------
 
 READ = "SELECT template_versions.template_id, template_versions.document"
 

@@ -96,7 +96,7 @@ def select(engine: sa.Engine, query: str) -> list[Any]:
 DROPPED = {("templates", "fingerprint"), *(("sync_state", name) for name in ("wire_fields", "absent_fields", "next_run_at"))}
 """Columns of 0.1.0 that the current schema does not have."""
 
-# In place -------------------------------------------------------------------------------------------------------------
+# Upgrades in place ----------------------------------------------------------------------------------------------------
 
 
 def test_an_upgrade_keeps_every_row(old: Database) -> None:
@@ -331,7 +331,7 @@ def test_a_reader_of_several_tables_does_not_deadlock_with_the_upgrade(old: Data
     others.dispose()
 
 
-# Killed ---------------------------------------------------------------------------------------------------------------
+# Kills ----------------------------------------------------------------------------------------------------------------
 
 
 def upgrade_and_be_killed(url: str, number: int) -> None:

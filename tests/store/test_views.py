@@ -135,7 +135,7 @@ def in_javascript(times: list[str]) -> list[int]:
     return read
 
 
-# To those who look at the columns -----------------------------------------------------------------------------------------
+# Declared columns ---------------------------------------------------------------------------------------------------------
 
 COLUMNS = {
     "sqlite": "SELECT name, upper(type) FROM pragma_table_info('{0}')",
@@ -174,7 +174,7 @@ def test_prices_are_declared_as_decimals(database: Database) -> None:
     assert len(kinds) == 6
 
 
-# Other people's things --------------------------------------------------------------------------------------------------
+# Objects of other programs ----------------------------------------------------------------------------------------------
 
 
 def test_a_view_of_another_program_with_the_name_of_a_new_one_is_refused(empty_database: Database) -> None:

@@ -97,7 +97,7 @@ def test_a_message_accepted_before_the_kill_is_sent_again_with_the_same_id(datab
     assert receiver.ids[0] == receiver.ids[1]
 
 
-# Again and again ------------------------------------------------------------------------------------------------------
+# Repeated kills -------------------------------------------------------------------------------------------------------
 
 SPEED = 100_000
 """Seconds of the dispatchers' clock in one real second: days of attempts in seconds."""

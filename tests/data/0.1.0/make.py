@@ -31,7 +31,7 @@ builders: Any = importlib.import_module("tests.builders")
 hostile: Any = importlib.import_module("tests.hostile")
 
 
-# What the catalog served ------------------------------------------------------------------------------------------------
+# Served catalogs --------------------------------------------------------------------------------------------------------
 
 
 def record(template_id: str, **fields: Any) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def history() -> Iterator[Callable[[], Any]]:
     """Yield the script of the server for each run."""
     for served in (
         [ONE, TWO, THREE, ODD, FIVE, NINE],  # all are new
-        [ONE, TWO, THREE, ODD, FIVE, NINE],  # nothing is
+        [ONE, TWO, THREE, ODD, FIVE, NINE],  # no change
         [DEARER, RETITLED, RETAGGED, SIGNED, FIVE, SIX, NINE],  # a price, a title and tags change, a URL is signed, one is added
-        [DEARER, RETITLED, RETAGGED, SIGNED, SIX],  # two go
+        [DEARER, RETITLED, RETAGGED, SIGNED, SIX],  # two are removed
         [DEARER, RETITLED, record("103"), {**SIGNED, "Mood": ...}, SIX],  # unknown fields disappear; their values are kept
         [{**DEARER, "Title": 5}, RETITLED, RETAGGED, SIGNED, SIX, BAD, record("108", TemplateId=...)],  # bad records
         LAST,  # a removed template returns with another title; all get a new field

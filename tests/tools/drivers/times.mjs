@@ -1,4 +1,4 @@
-// What Node's drivers give for a time, a whole number and a price: one JSON object, for docs/database.md.
+// Print the values of the drivers for Node for a time, an integer and a price as one JSON object, for docs/database.md.
 //
 //     TZ=Asia/Shanghai node times.mjs postgresql://... | mariadb://...
 

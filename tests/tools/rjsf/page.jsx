@@ -1,4 +1,4 @@
-// The form of one template, rendered by React JSON Schema Form. The page sets window.schema; window.sent is what was submitted.
+// The form of one template, rendered by React JSON Schema Form. The page sets window.schema; window.sent is the submitted input.
 import { createRoot } from "react-dom/client";
 import Form from "@rjsf/core";
 import { customizeValidator } from "@rjsf/validator-ajv8";

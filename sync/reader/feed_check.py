@@ -1,4 +1,4 @@
-"""Check the history for `db check`: the hash chain, the replay of the feed to the tables, and the documents of changes."""
+"""Check the history for `db check`: the hash chain, the replay of the feed to the tables, and the versions of templates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import sqlalchemy as sa
 from sync.catalog.document import canonical, content_hash, json_number
 from sync.catalog.feed import CHAINED, Cursor, price_moves
 from sync.catalog.fields import LISTS, SCALARS
+from sync.reader.past import oldest_kept
 from sync.reader.stored_templates import normalize_document
 from sync.store.bulk import rows_in_batches
 from sync.store.engine import reading
 from sync.store.tables import (
     consume_items,
+    metadata,
     price_changes,
     price_periods,
     sync_state,
@@ -43,7 +45,9 @@ def feed_problems(engine: sa.Engine) -> list[str]:
     """
     found: list[str] = []
     with reading(engine) as connection:
-        for problems in (_check_chain_and_replay, _check_documents, _check_versions_and_prices):
+        for problems in (
+            _check_chain_and_replay, _check_documents, _check_versions_and_prices, _check_ends, _check_references,
+        ):  # fmt: skip
             for problem in _readable(problems(connection)):
                 found.append(problem)
                 if len(found) == MAX_SHOWN:
@@ -66,6 +70,8 @@ def _check_chain_and_replay(connection: sa.Connection) -> Iterator[str]:
     end = str(cursor) if cursor else None
     present: dict[str, bool] = {}
     seq = state.oldest_seq - 1
+    if connection.scalar(sa.select(sa.func.count()).where(template_changes.c.seq <= seq)):
+        yield f"sync_state has the start of the feed at seq {state.oldest_seq}, but there are earlier changes."
     feed = sa.select(*(template_changes.c[name] for name in (*CHAINED, "cursor"))).where(template_changes.c.seq > seq)
     for row in chain.from_iterable(rows_in_batches(connection, feed, template_changes.c.seq)):
         seq += 1
@@ -114,26 +120,92 @@ def _check_documents(connection: sa.Connection) -> Iterator[str]:
 
 
 def _check_versions_and_prices(connection: sa.Connection) -> Iterator[str]:
-    """Check the document and the numeric prices of each change."""
+    """Check the document, the numeric prices and the price history of each change."""
     versions = template_versions.c
     shown = template_changes.outerjoin(
         template_versions,
         sa.and_(versions.template_id == template_changes.c.template_id, versions.from_run_id == template_changes.c.run_id),
     )
-    columns = [template_changes.c[name] for name in ("seq", "kind", "fields")]
+    columns = [template_changes.c[name] for name in ("seq", "kind", "fields", "run_id", "template_id", "at")]
     query = sa.select(*columns, versions.document, versions.content_hash).select_from(shown)
     for rows in rows_in_batches(connection, query, template_changes.c.seq):
         moved: dict[int, set[Any]] = defaultdict(set)
         between = price_changes.c.seq.between(rows[0].seq, rows[-1].seq)
         for row in connection.execute(sa.select(price_changes).where(between)):
             moved[row.seq].add((row.resolution, row.old_credit, row.new_credit))
+        periods = _periods(connection, sorted({row.template_id for row in rows}))
         for row in rows:
             if row.kind != "removed" and row.document is None:
                 yield f"The document of seq {row.seq} is missing."
             elif row.kind != "removed" and content_hash(row.document) != row.content_hash:
                 yield f"The document of seq {row.seq} was modified."
+            elif row.kind != "removed" and _valid(periods[row.template_id], row) != _prices(row.document):
+                yield f"The price history of template {row.template_id} differs from the document of seq {row.seq}."
             if moved[row.seq] != set(price_moves(row.fields)):
                 yield f"The numeric prices of seq {row.seq} differ from the feed."
+
+
+def _check_ends(connection: sa.Connection) -> Iterator[str]:
+    """Check that each version ends with the next change of its template, and prices with its removal.
+
+    The changes that ended versions in pruned runs are pruned too.
+    """
+    versions, changes = template_versions.c, template_changes.c
+    ended = (
+        sa.select(sa.func.min(changes.run_id))
+        .where(changes.template_id == versions.template_id, changes.run_id > versions.from_run_id)
+        .scalar_subquery()
+    )
+    pruned = oldest_kept(connection) or 0
+    kept = sa.or_(versions.until_run_id.is_(None), versions.until_run_id > pruned)
+    differs = sa.func.coalesce(versions.until_run_id, 0) != sa.func.coalesce(ended, 0)
+    still = sa.and_(versions.until_run_id.is_(None), templates.c.removed_at.is_not(None))
+    query = sa.select(versions.template_id, versions.from_run_id).outerjoin(
+        templates, templates.c.template_id == versions.template_id
+    )
+    query = query.where(kept, sa.or_(differs, still)).order_by(versions.template_id, versions.from_run_id).limit(MAX_SHOWN)
+    for template_id, from_run_id in connection.execute(query):
+        yield f"Template {template_id}: its version of run {from_run_id} does not end with the next change."
+
+    open_prices = sa.select(price_periods.c.template_id).join(templates, templates.c.template_id == price_periods.c.template_id)
+    open_prices = open_prices.where(price_periods.c.valid_until.is_(None), templates.c.removed_at.is_not(None)).distinct()
+    for template_id in connection.scalars(open_prices.order_by(price_periods.c.template_id).limit(MAX_SHOWN)):
+        yield f"Template {template_id} is removed, but a price of its history has not ended."
+
+
+def _check_references(connection: sa.Connection) -> Iterator[str]:
+    """Check the foreign keys: a server does not check those of rows that were written while it ignored them, as SQLite does."""
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            query = sa.select(key.parent).outerjoin(key.column.table, key.column == key.parent).where(key.column.is_(None))
+            for (value,) in connection.execute(query.distinct().order_by(key.parent).limit(MAX_SHOWN)):
+                yield f"{table.name} has rows of {key.parent.name} {value}, which {key.column.table.name} does not have."
+
+
+def _periods(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(sa.select(price_periods).where(price_periods.c.template_id.in_(ids))):
+        found[row.template_id].append(row)
+    return found
+
+
+def _valid(periods: Sequence[Any], change: Any) -> dict[str, Any]:
+    """Return the prices after a change. Old versions did not store the run that ended a price; there the time decides."""
+
+    def ended(period: Any) -> bool:
+        if period.until_run_id is not None:
+            return bool(period.until_run_id <= change.run_id)
+        return period.valid_until is not None and bool(period.valid_until <= change.at)
+
+    return {
+        period.resolution: json_number(period.credit)
+        for period in periods
+        if period.from_run_id <= change.run_id and not ended(period)
+    }
+
+
+def _prices(document: Document) -> dict[str, Any]:
+    return {item["resolution"]: item["credit"] for item in document["consume_items"]}
 
 
 def _open_prices(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -81,7 +81,7 @@ def _by_instant(connection: sa.Connection, instant: datetime, now: datetime) -> 
     if instant > now:
         raise NoSuchPast(f"{iso(instant)} is in the future; the time is {iso(now)}.", hint="Use a time in the past.")
     found = _newest_applied(connection, sync_runs.c.finished_at <= instant)
-    oldest = _oldest_kept(connection)
+    oldest = oldest_kept(connection)
     if oldest is not None and (found is None or found < oldest):
         return _idle_since(connection, oldest, instant)
     if found is not None:
@@ -107,7 +107,7 @@ def _newest_applied(connection: sa.Connection, *which: sa.ColumnElement[bool]) -
 
 
 def _refuse_pruned(connection: sa.Connection, run_id: int) -> None:
-    oldest = _oldest_kept(connection)
+    oldest = oldest_kept(connection)
     if oldest is not None and run_id < oldest:
         raise _pruned(connection, oldest)
 
@@ -124,7 +124,7 @@ def _pruned(connection: sa.Connection, oldest: int) -> Pruned:
     )
 
 
-def _oldest_kept(connection: sa.Connection) -> int | None:
+def oldest_kept(connection: sa.Connection) -> int | None:
     """Return the run after which the history is complete; None: from the start."""
     state = connection.execute(sa.select(sync_state)).one()
     if state.oldest_run_id is None and state.oldest_seq > 1:  # an old version pruned without storing oldest_run_id

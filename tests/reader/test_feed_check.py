@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,6 +44,12 @@ def test_an_unmodified_database_has_no_problem(filled: Database) -> None:
     assert feed_problems(filled.engine) == []
     prune(filled.engine, before=None, keep_runs=1)
     assert feed_problems(filled.engine) == []
+    for number in (2, 3, 4):  # templates that were removed before the prune return, change and are removed again
+        returned = [record(name, Title_en=f"title {number}") for name in ("1", "2", *(["3"] * (number < 4)))]
+        assert sync(returned, filled.engine, clock=at(number), accept_removals=True).error is None
+        assert feed_problems(filled.engine) == []
+        prune(filled.engine, before=None, keep_runs=2)
+        assert feed_problems(filled.engine) == []
 
 
 OTHERWISE: dict[str, Any] = {
@@ -63,12 +71,15 @@ PROBLEMS = {
     ],
     "DELETE FROM template_changes WHERE seq = 5": [
         "sync_state has the end of the feed at seq 5; it is at 4, or at another cursor.",
-        "Template 3 is not present, but the feed differs.",
+        "Template 3 is not present, but the feed differs.", "Template 3: its version of run 1 does not end with the next change.",
     ],
     "UPDATE sync_state SET last_cursor = (SELECT c.cursor FROM template_changes c WHERE c.seq = 1)": [
         "sync_state has the end of the feed at seq 5; it is at 5, or at another cursor."
     ],
-    "UPDATE templates SET removed_at = changed_at WHERE template_id = '2'": ["Template 2 is not present, but the feed differs."],
+    "UPDATE templates SET removed_at = changed_at WHERE template_id = '2'": [
+        "Template 2 is not present, but the feed differs.", "Template 2: its version of run 1 does not end with the next change.",
+        "Template 2 is removed, but a price of its history has not ended.",
+    ],
     "UPDATE templates SET removed_at = NULL WHERE template_id = '3'": [
         "Template 3 is present, but the feed differs.", "Template 3 is present and has no open version.",
     ],
@@ -80,8 +91,33 @@ PROBLEMS = {
         "Template 1: its newest version has another hash than its row.", "The document of seq 4 was modified.",
     ],
     "DELETE FROM template_versions WHERE template_id = '1' AND until_run_id IS NOT NULL": ["The document of seq 1 is missing."],
-    "UPDATE price_periods SET credit = 1 WHERE template_id = '1' AND resolution = '480p'": [OTHER_PRICES],
+    "UPDATE price_periods SET credit = 1 WHERE template_id = '1' AND resolution = '480p'": [
+        OTHER_PRICES, "The price history of template 1 differs from the document of seq 1.",
+        "The price history of template 1 differs from the document of seq 4.",
+    ],
+    "DELETE FROM price_periods WHERE valid_until IS NOT NULL": [
+        "The price history of template 3 differs from the document of seq 3.",
+    ],
+    "UPDATE price_periods SET valid_until = NULL, until_run_id = NULL WHERE template_id = '3'": [
+        "Template 3 is removed, but a price of its history has not ended.",
+    ],
+    "UPDATE template_versions SET until_run_id = NULL WHERE template_id = '3'": [
+        "Template 3: its version of run 1 does not end with the next change.",
+    ],
+    "UPDATE template_versions SET until_run_id = 3 WHERE template_id = '1' AND until_run_id IS NOT NULL": [
+        "Template 1: its version of run 1 does not end with the next change.",
+    ],
+    "UPDATE sync_state SET oldest_seq = 3, pruned_cursor = (SELECT c.cursor FROM template_changes c WHERE c.seq = 2)": [
+        "sync_state has the start of the feed at seq 3, but there are earlier changes.",
+    ],
 }  # fmt: skip
+
+
+def test_a_row_without_its_parent_is_reported(sqlite: Database) -> None:
+    assert sync([record("1")], sqlite.engine).error is None
+    with closing(sqlite3.connect(str(sqlite.engine.url.database))) as other, other:  # ignores foreign keys
+        other.execute("INSERT INTO consume_items VALUES ('9', '720p', 0, 1)")
+    assert feed_problems(sqlite.engine) == ["consume_items has rows of template_id 9, which templates does not have."]
 
 
 @pytest.mark.parametrize("statement", PROBLEMS)

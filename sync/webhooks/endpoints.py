@@ -175,7 +175,7 @@ class Endpoint:
     @property
     def secret_parts(self) -> list[str]:
         """What follows the host of the URL, its path and its query, without empty ones."""
-        rest = self.url.removeprefix(self.origin)
+        rest = self.url[len(self.origin) :]  # not removeprefix, because the URL may have its scheme in capitals
         path, _, query = rest.partition("?")
         return [part for part in dict.fromkeys((rest, path, query)) if part]
 

@@ -215,6 +215,7 @@ def test_every_part_of_a_url_after_its_host_is_hidden_in_responses_as_written_an
         "/bot12:AAE/x%2Fy", "/bot12:AAE/x/y",
         "token=a+b&v=1", "token=a b&v=1",
     ]  # fmt: skip
+    assert Endpoint("shop", "HTTPS://Example.com/T0/B1?x", ()).secret_parts == ["/T0/B1?x", "/T0/B1", "x"]
     bare = Endpoint("shop", "https://example.com", ())
     assert bare.quotable_parts == bare.secret_parts == []
 

@@ -160,7 +160,7 @@ class Worker:
             attempt += 1
             context.rate_limiter.wait(self._cancelled.wait)
             self._check()
-            context.statistics.count(requests=1)
+            context.statistics.count(requests=1, retries=int(attempt > 1))
             try:
                 return self._once(params)
             except SyncError as error:
@@ -169,7 +169,6 @@ class Worker:
                     error.exhausted = is_exhausted(error, attempt, context.retry_policy)
                 if wait is None or time.monotonic() + wait >= context.ends:
                     raise
-                context.statistics.count(retries=1)
             self._cancelled.wait(wait)
 
     def _check(self) -> None:

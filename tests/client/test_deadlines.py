@@ -129,6 +129,15 @@ def test_an_interrupt_ends_each_kind_of_wait_at_once_and_leaves_no_thread(reply:
         assert endpoint_threads() == []
 
 
+def test_a_retry_that_is_not_sent_any_more_is_not_counted() -> None:
+    policy = replace(HASTY, waits=(20.0,))
+    with Hostile(one_after_another(failure(500))) as server, open_client(server.url, retry_policy=policy) as endpoint:
+        threading.Timer(0.2, endpoint.interrupt).start()
+        with ends_soon(Interrupted):
+            endpoint.get(PAGE)
+    assert (endpoint.statistics.requests, endpoint.statistics.retries) == (1, 0)
+
+
 def test_no_thread_remains_after_the_caller_finishes_stops_or_fails() -> None:
     with Hostile(one_after_another(GOOD, GOOD, replace(GOOD, hold=30))) as server:
         with open_client(server.url) as endpoint:

@@ -187,8 +187,11 @@ def refuse_foreign_tables(connection: sa.Connection) -> None:
     taken = sorted(names & found.keys())
     if foreign := [found[name] for name in taken if not (half_made and _is_from_killed_upgrade(connection, name))]:
         raise SchemaError(
-            f"Tables or views of another program have the names of this program's: {', '.join(foreign)}.",
-            hint="Give this program a database, or on PostgreSQL a schema, of its own.",
+            f"Tables or views of another program{' or version' * bool(version)} have the names of this program's: "
+            f"{', '.join(foreign)}.",
+            hint="Rename them; or, if an older backup was restored over newer tables, restore it into an empty database."
+            if version
+            else "Give this program a database, or on PostgreSQL a schema, of its own.",
         )
 
 

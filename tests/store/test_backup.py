@@ -289,6 +289,43 @@ def test_the_printed_commands_back_up_and_restore_a_server(empty_database: Datab
     assert (run.added, run.removed) == (1, 1)
 
 
+@pytest.mark.parametrize("empty_database", TOOLS, indirect=True)
+@pytest.mark.ci_slice
+def test_an_older_backup_of_a_server_is_restored_into_an_empty_database(empty_database: Database, tmp_path: Path) -> None:
+    for tool in TOOLS[empty_database.kind]:
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed here")
+    engine, file = empty_database.engine, tmp_path / "older"
+    schema.upgrade(engine, "0006")
+
+    def paste(command: str) -> int:
+        engine.dispose()
+        return subprocess.run(["sh", "-c", command], check=False, stdin=subprocess.DEVNULL).returncode
+
+    assert paste(native_command(engine, file, restore=False)) == 0
+    schema.upgrade(engine)
+    sync(BEFORE, engine)
+    empty_database.execute("INSERT INTO unconfirmed_removals SELECT template_id, 1, changed_at, 'x', 1 = 1 FROM templates")
+    if empty_database.kind == "postgresql":
+        assert paste(native_command(engine, file, restore=True)) != 0
+        assert schema.current(engine)[0] == schema.HEAD
+    else:
+        assert paste(native_command(engine, file, restore=True)) == 0
+        with pytest.raises(SchemaError, match=r"program or version have the names .*: unconfirmed_removals") as refused:
+            schema.upgrade(engine)
+        assert refused.value.hint.endswith("restore it into an empty database.")
+    name = engine.url.database
+    for statement in {
+        "postgresql": ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"),
+        "mariadb": (f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}`", f"USE `{name}`"),
+    }[empty_database.kind]:
+        empty_database.execute(statement)
+    assert paste(native_command(engine, file, restore=True)) == 0
+    schema.upgrade(engine)
+    sync(BEFORE, engine)
+    assert anomalies(empty_database) == []
+
+
 # Restore --------------------------------------------------------------------------------------------------------------
 
 

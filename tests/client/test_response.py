@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import random
+import zlib
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -16,7 +18,7 @@ from sync.catalog.fields import DEEPEST_RECORD, MOST_BYTES
 from sync.catalog.json_values import decode_json
 from sync.catalog.run_record import BY_CODE
 from sync.client import response as responses
-from sync.client.response import MOST_VALUES, Envelope, classify_response, read_envelope
+from sync.client.response import BODY_LIMIT, MOST_VALUES, Envelope, classify_response, decompress, read_envelope
 from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, NoSuchPage, NotFound, SyncError, Unreachable
 from tests.builders import record
 from tests.catalog.runs import new_parser
@@ -451,3 +453,51 @@ def test_a_response_of_another_service_names_the_setting_to_check() -> None:
     assert parts(200, b"<html>", content_type="text/html")[1:] == ("html", "The response is a web page, not the catalog.", page)
     assert parts(200, b"?")[3] == "Check CRUN_BASE_URL; if it is right, the API may have changed."
     assert parts(200, b"?", content_type="application/json")[1] == "not-json"
+
+
+TEXT = b"effects " * 2000
+ZIPPED = gzip.compress(TEXT)
+NOT_REQUESTED = "The response has a content encoding that was not requested."
+TOO_LARGE = "The response is larger than 16 MiB."
+TRAILING = "The compressed response has trailing data."
+INCOMPLETE = "The response was incomplete."
+
+
+@pytest.mark.parametrize(
+    ("encoding", "wire", "body", "error"),
+    [
+        ("", TEXT, TEXT, None),
+        (" Identity ", TEXT, TEXT, None),
+        ("", bytes(BODY_LIMIT), bytes(BODY_LIMIT), None),
+        (" GZip", ZIPPED, TEXT, None),
+        ("x-gzip", ZIPPED, TEXT, None),
+        ("gzip", ZIPPED + ZIPPED, TEXT + TEXT, None),
+        ("gzip", gzip.compress(b"") * 999 + ZIPPED, TEXT, None),
+        ("gzip", gzip.compress(bytes(BODY_LIMIT)), bytes(BODY_LIMIT), None),
+        ("gzip", b"\0" * BODY_LIMIT, b"", (Unreachable, "gzip", "The compressed response is corrupt.")),
+        ("gzip", zlib.compress(TEXT), b"", (Unreachable, "gzip", "The compressed response is corrupt.")),
+        ("gzip", b"", b"", (Unreachable, "gzip", INCOMPLETE)),
+        ("gzip", ZIPPED[:-1], TEXT, (Unreachable, "gzip", INCOMPLETE)),
+        ("gzip", ZIPPED + ZIPPED[:5], TEXT, (Unreachable, "gzip", INCOMPLETE)),
+        ("gzip", ZIPPED + b"\x1f" + ZIPPED, TEXT, (InvalidResponse, "encoding", TRAILING)),
+        ("br", TEXT, TEXT, (InvalidResponse, "encoding", NOT_REQUESTED)),
+        ("gzip, gzip", ZIPPED, ZIPPED, (InvalidResponse, "encoding", NOT_REQUESTED)),
+        ("", bytes(BODY_LIMIT + 1), bytes(BODY_LIMIT + 1), (InvalidResponse, "too-large", TOO_LARGE)),
+        ("gzip", bytes(BODY_LIMIT + 1), bytes(BODY_LIMIT + 1), (InvalidResponse, "too-large", TOO_LARGE)),
+        ("gzip", gzip.compress(bytes(BODY_LIMIT + 9)), bytes(BODY_LIMIT + 1), (InvalidResponse, "too-large", TOO_LARGE)),
+        (
+            "gzip",
+            gzip.compress(bytes(BODY_LIMIT)) + ZIPPED,
+            bytes(BODY_LIMIT) + TEXT[:1],
+            (InvalidResponse, "too-large", TOO_LARGE),
+        ),
+        ("gzip", gzip.compress(b"") * 1000 + ZIPPED, b"", (InvalidResponse, "too-large", TOO_LARGE)),
+    ],
+    ids=range(21),
+)
+def test_a_body_is_decompressed_as_far_as_it_is_intact_and_not_too_large(
+    encoding: str, wire: bytes, body: bytes, error: tuple[type[SyncError], str, str] | None
+) -> None:
+    found, failure = decompress(encoding, wire)
+    assert bytes(found) == body
+    assert failure is error or (type(failure), failure.code, str(failure)) == error

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, SyncError, Unreachable
-from sync.retry_policy import REQUESTS, is_exhausted, retry_after, wait_after
+from sync.retry_policy import REQUESTS, RetryPolicy, is_exhausted, retry_after, wait_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -57,6 +57,10 @@ def test_jitter_changes_a_wait_by_up_to_half() -> None:
 @pytest.mark.parametrize(("retry_after", "wait"), [(0.0, 0.5), (7.0, 7.5), (60.0, 60.5), (61.0, None)])
 def test_a_retry_after_is_obeyed_up_to_a_minute(retry_after: float, wait: float | None) -> None:
     assert waits(Deferred("later", code="429", after=retry_after)) == [wait] * 4 + [None]
+
+
+def test_all_waits_are_those_between_the_attempts() -> None:
+    assert RetryPolicy(waits=(1.0, 2.0), attempts=4, jitter=(0.5, 1.5)).all_waits(lambda: 1.0) == (1.5, 3.0, 3.0)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,19 @@ def main() -> None:
         return
     # The default threshold of 700 starts a collection for every 700 new objects; imports create 100,000, without garbage.
     gc.set_threshold(_GC_THRESHOLD)
+    from sync.config.resource_limits import resource_error  # now, because after a MemoryError its import could fail, too
+
+    try:
+        _run_command()
+    except (MemoryError, ImportError, SystemError) as error:  # of an import; a command itself reports its own
+        lack = resource_error(error)
+        if lack is None:
+            raise
+        sys.stderr.write(f"error: {lack}\n  → {lack.hint}\n")
+        sys.exit(1 if sys.argv[1:2] == ["health"] else lack.exit_code)
+
+
+def _run_command() -> None:
     from sync.cli import cli
     from sync.commands.output import flush_streams, open_closed_streams
 
@@ -27,14 +40,6 @@ def main() -> None:
         if sys.argv[1:2] == ["health"] and end.code not in {0, None}:
             sys.exit(1)
         raise
-    except (MemoryError, ImportError, SystemError) as error:  # of an import; a command itself reports its own
-        from sync.config.resource_limits import resource_error
-
-        lack = resource_error(error)
-        if lack is None:
-            raise
-        sys.stderr.write(f"error: {lack}\n  → {lack.hint}\n")
-        sys.exit(1 if sys.argv[1:2] == ["health"] else lack.exit_code)
     except OSError as error:  # of click's own output, such as `run --help`
         _report_lost_output(error)
     finally:

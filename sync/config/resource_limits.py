@@ -20,7 +20,8 @@ def resource_error(error: BaseException) -> ResourcesExhausted | None:
             "SYNC_CONCURRENCY.",
         )
     unmapped = isinstance(error, ImportError) and ("failed to map" in text or "allocate memory" in text)
-    unraised = isinstance(error, SystemError) and "without exception set" in text  # CPython had no memory for the MemoryError
+    # CPython had no memory for the MemoryError.
+    unraised = isinstance(error, SystemError) and ("without exception set" in text or "without setting an exception" in text)
     if isinstance(error, MemoryError) or unmapped or unraised or number == errno.ENOMEM:
         return ResourcesExhausted(
             "The operating system refused this process more memory.",

@@ -158,18 +158,22 @@ def _remove(made: Path) -> None:
 
 
 @contextmanager
-def _translate_errors(what: Path) -> Iterator[None]:
+def _translate_errors(what: Path, *, written: Path | None = None) -> Iterator[None]:
+    """Translate errors, naming the file; `written` is named in its place if SQLite could not write."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
         reason = getattr(error, "strerror", None) or error
+        if written and getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+            what = written
         locked = isinstance(error, sqlite3.OperationalError) and _is_locked(error)
         hint = LOCKED if locked else "Check the file, its folder and the space on the disk."
         raise DatabaseError(f"{what}: {reason}.", hint=hint) from error
 
 
 def _copy(source: Path, copy: Path, step: Step, pages: int, *, mode: str) -> None:
-    with _translate_errors(source), closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
+    translated = _translate_errors(source, written=copy.parent)  # the temporary name of the copy is of no use to an operator
+    with translated, closing(_open_for_reading(source, mode)) as one, closing(_open(copy, "rw")) as other:
         one.backup(other, pages=pages, progress=lambda *_: step("copying"))
         other.execute("PRAGMA journal_mode=DELETE")  # without side files
     step("copied")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import re
 import resource
 import shutil
 import signal
@@ -580,13 +581,16 @@ def act_on_a_full_disk(doing: str, file: str, backup: str, full_at: str) -> None
         if name == full_at:
             resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
 
-    with pytest.raises(DatabaseError):
+    full = str(Path(backup if doing == "backup" else file).parent) if full_at == "copying" else file
+    with pytest.raises(DatabaseError, match=f"^{re.escape(full)}: disk I/O error"):
         act(doing, file, backup, step=fill, pages=FEW)
 
 
 @pytest.mark.parametrize(("doing", "full_at"), [("backup", "copying"), ("restore", "copying"), ("restore", "alone")])
 def test_on_a_full_disk_nothing_is_changed(backed_up: tuple[Path, Path], doing: str, full_at: str) -> None:
     file, backup = backed_up
+    (other := file.parent / "another disk").mkdir()
+    backup = backup.rename(other / "backup.db")
     assert exit_code_of(act_on_a_full_disk, doing, str(file), str(backup), full_at) == 0
     assert (present(file), present(backup)) == (NEW, OLD)
     assert not [*file.parent.glob(".*.tmp*"), *backup.parent.glob(".*.tmp*")]

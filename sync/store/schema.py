@@ -292,8 +292,13 @@ def differences(engine: sa.Engine) -> Iterable[str]:
     with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
         context = MigrationContext.configure(connection, opts={"include_name": is_own_table, "version_table": VERSION_TABLE})
-        compared = [str(difference) for difference in compare_metadata(context, metadata)]
+        compared = [str(each) for each in compare_metadata(context, metadata) if not _is_index_of_an_app(each)]
         return [*compared, *_differing_views(connection), *_differing_single_rows(connection)]
+
+
+def _is_index_of_an_app(difference: Any) -> bool:
+    """Return whether a difference is an additional index, which affects no run unless it is unique; upgrades keep it."""
+    return difference[0] == "remove_index" and not difference[1].unique
 
 
 def _differing_views(connection: sa.Connection) -> Iterator[str]:

@@ -130,6 +130,10 @@ def test_differences_from_the_models_are_named_and_other_tables_ignored(migratab
         config.attributes["connection"] = connection
         config.stdout = io.StringIO()  # the default is the stdout at the import of Alembic, which may be closed
         command.check(config)
+    migratable.execute("CREATE INDEX index_of_an_app ON templates (duration_ms)")
+    assert list(schema.differences(migratable.engine)) == [], "an upgrade keeps the index, and runs are not affected"
+    migratable.execute("CREATE UNIQUE INDEX unique_of_an_app ON templates (template_id, duration_ms)")
+    assert "unique_of_an_app" in "".join(schema.differences(migratable.engine))
     migratable.execute("ALTER TABLE tags ADD COLUMN handmade integer")
     assert "handmade" in "".join(schema.differences(migratable.engine))
 

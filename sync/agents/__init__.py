@@ -1,1 +1,1 @@
-"""Seven read-only tools over the catalog, for the Model Context Protocol."""
+"""Eight read-only tools over the catalog, for the Model Context Protocol."""

@@ -91,7 +91,7 @@ def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_
         out.message("The input is valid.")
     if problems:
         if isinstance(given, dict) and isinstance(given.get("input"), dict):
-            out.message("note: this looks like a complete request; its `input` is validated.")
+            out.message("note: this looks like a complete request; give only its `input`.")
         sys.exit(1)
 
 

@@ -163,7 +163,7 @@ WALKS = [
     Attack("walk: no record is an object", catalog(list(range(12))), 76, f"{NOTHING}, 12 rejected"),
     Attack("walk: every title has an invalid type", catalog([{**each, "Title": []} for each in AFTER]), 76, f"{NOTHING}, 12 rejected"),
     Attack("walk: an empty catalog", catalog([]), 4, NOTHING),
-    Attack("walk: ten thousand records on a page", with_pages_changed(lambda _body: body(["x"] * 10_001)), 76, NOTHING),
+    Attack("walk: more than 10,000 records on a page", with_pages_changed(lambda _body: body(["x"] * 10_001)), 76, NOTHING),
 ]  # fmt: skip
 
 RAW = json.dumps(AFTER[:4]).encode()

@@ -276,8 +276,8 @@ class Catalog:
 
         Raises:
             UnknownRun: there is no such run.
-            NoSuchPast: the time is before the first run or in the future; or the run has not ended, or was skipped during the
-                first one.
+            NoSuchPast: the time is in the future or before the end of the first applied run; or the run has not ended, or was
+                skipped before any run was applied.
             Pruned: `template-sync prune` deleted the history of that time.
             ValueError: a datetime without a time zone, or another type.
         """
@@ -326,7 +326,8 @@ class Catalog:
     def ensure_fresh(self, template_id: str, max_age: timedelta | float, *, wait: timedelta | float = 30.0) -> Template:
         """Return a template that was verified within `max_age`; if it was not, fetch it and record its changes.
 
-        A refresh, a successful run, and a run that records a change of the template verify it, at the time at which they start.
+        A template counts as verified at the start of the last refresh that found it, of the last successful run if that run
+        received a valid record of it, or of the run that recorded its last change; the latest of these times applies.
         Concurrent callers share one request: they wait for the active run or refresh. This is the only call that writes to the
         database and needs the API key. It reads CRUN_API_KEY and the other settings like `template-sync refresh`.
 
@@ -336,8 +337,8 @@ class Catalog:
             wait: maximum wait for an active run or refresh, a timedelta or seconds.
 
         Raises:
-            UnknownTemplate: the API does not find it. A stored template stays present until a run removes it; a removed one is
-                returned.
+            UnknownTemplate: the API does not find it, and the database has it as present (until a run removes it) or not at
+                all. A removed template is returned.
             ConfigurationError: there is no key, or a setting is invalid.
             LeaseBusy: another run, or refreshes of other callers, took longer than `wait`.
             TryLater: a temporary failure of the API.

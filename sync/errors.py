@@ -42,7 +42,7 @@ class CatalogError(UsageError, code="catalog"):
 
 
 class UnknownTemplate(CatalogError, LookupError, code="unknown-template"):
-    """The database has no template with this id, or had none at the requested time; or the API does not find it.
+    """The database has no template with this id, or had none at the requested time; or `ensure_fresh` did not find it in the API.
 
     Attributes:
         template_id: the requested id.
@@ -58,7 +58,7 @@ class UnknownRun(CatalogError, LookupError, code="unknown-run"):
 
 
 class NoSuchPast(CatalogError, code="no-such-past"):
-    """There is no catalog of that time: it is before the first run or in the future, or the run has not ended."""
+    """There is no catalog of that time: it is in the future or before the first applied run ended, or the run has not ended."""
 
 
 class Pruned(NoSuchPast, code="pruned"):
@@ -73,7 +73,7 @@ class CursorLost(CatalogError, code="cursor-lost", exit_code=65):
         oldest_seq: `seq` of the oldest change in the feed.
         last_seq: `seq` of the newest change in the feed.
         cursor: end of the feed; None if unknown. Read the current catalog, then continue from this cursor. Changes that were
-            recorded before you read the catalog are returned again.
+            recorded between this error and your reading are returned again.
     """
 
     def __init__(self, message: str, *, reason: str, oldest_seq: int, last_seq: int, cursor: str | None) -> None:
@@ -147,7 +147,7 @@ class LeaseBusy(TryLater, code="lease-busy"):
     """Another run is active. It holds the lease, a lock that expires.
 
     Attributes:
-        run_id: the skipped attempt's row in `sync_runs`; None if nothing was recorded.
+        run_id: the skipped run's row in `sync_runs`; None for a refresh, which leaves no row.
     """
 
     def __init__(self, message: str, *, hint: str = "", run_id: int | None = None) -> None:

@@ -56,9 +56,10 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
     catalog.ensure_fresh("540184647", max_age=60).prices
 ```
 
-Reading needs no API key, and no privilege except SELECT: a read-only role or a hot standby suffices. The import loads
-SQLAlchemy, but not httpx, APScheduler or Alembic. Values are typed and immutable; they can be compared, hashed, pickled and
-copied. An invalid argument raises `ValueError`. A valid call that the catalog cannot answer raises `CatalogError`.
+Reading needs no API key and no right to write: a [read-only role](database.md#a-role-that-may-only-read) or a hot standby
+suffices. The import loads SQLAlchemy, but not httpx, APScheduler or Alembic. Values are typed and immutable; they can be
+compared, hashed, pickled and copied. An invalid argument raises `ValueError`. A valid call that the catalog cannot answer
+raises `CatalogError`.
 
 - **Terms**: A *run* fetches the whole catalog and records the changes; a *refresh* does this for one template. A template is
   *present* until a run removes it; the database keeps removed templates. The *feed* is the numbered list of all changes; a
@@ -78,7 +79,7 @@ def document() -> str:
 
 def chapter(name: str, kind: type[Any]) -> Iterator[str]:
     """Write one public name."""
-    above = ", ".join(base.__name__ for base in kind.__bases__ if issubclass(base, Exception))
+    above = ", ".join(base.__name__ for base in documented_bases(kind) if issubclass(base, Exception))
     yield f"## {name}" + (f" ({above})" if above else "") + "\n"
     text, sections = parts(inspect.getdoc(kind) or "")
     yield from (f"{paragraph}\n" for paragraph in text)
@@ -89,7 +90,7 @@ def chapter(name: str, kind: type[Any]) -> Iterator[str]:
         yield ""
     elif described:
         yield "".join(f"- `{attribute}`: {what}\n" for attribute, what in described.items())
-    if name in {"Catalog", "Form"}:
+    if name in {"Catalog", "Form"} or "as_json" in vars(kind):
         yield from details(sections)
         for called in members(kind):
             line = signature(called)
@@ -99,6 +100,15 @@ def chapter(name: str, kind: type[Any]) -> Iterator[str]:
             text, sections = parts(inspect.getdoc(called) or "")
             yield from (f"{paragraph}\n" for paragraph in text)
             yield from details(sections)
+
+
+def documented_bases(kind: type[Any]) -> Iterator[type[Any]]:
+    """Yield the base classes; in place of one that is not public, its own."""
+    for base in kind.__bases__:
+        if base.__module__.startswith("sync.") and base.__name__ not in sync.__all__:
+            yield from documented_bases(base)
+        else:
+            yield base
 
 
 def members(kind: type[Any]) -> list[Any]:

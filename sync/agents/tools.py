@@ -1,4 +1,4 @@
-"""The tools: each makes one query through `sync.Catalog`. No tool takes SQL, writes, or uses the network."""
+"""The tools: each makes one query through `sync.Catalog`. No tool takes SQL, writes, or sends a request to the API."""
 
 from __future__ import annotations
 

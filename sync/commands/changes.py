@@ -36,7 +36,7 @@ FOLLOW_SECONDS = 2.0
 )
 @click.option(
     "--since", type=FEED_POSITION, metavar="CURSOR|SEQ",
-    help="Only changes after this cursor or sequence number; 0: all, unless some were pruned.",
+    help="Only changes after this cursor or sequence number; 0 means all, and fails if some were pruned.",
 )  # fmt: skip
 @click.option("--run", "run_id", type=NUMBER, metavar="RUN", help="Only changes of this run.")
 @click.option(
@@ -46,7 +46,7 @@ FOLLOW_SECONDS = 2.0
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="Only changes of this field, such as consume_items.720p.")
 @limit("Only the newest N changes; with --since or --run the oldest N.")
 @click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
-@click.option("--pending", is_flag=True, help="List missing templates that are kept instead: held or unconfirmed.")
+@click.option("--pending", is_flag=True, help="List instead the missing templates that are held or unconfirmed.")
 @json_flag()
 def command(
     context: Context, *, since: str | None, run_id: int | None, limit: int | None, follow: bool, pending: bool, as_json: bool,

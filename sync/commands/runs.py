@@ -12,7 +12,7 @@ NEWEST = 10
 
 @sync_command("List the most recent runs, newest first.", *DATABASE_FLAGS)
 @limit(f"Maximum number of runs, by default {NEWEST}; with --rejected, of records, by default all.", "--most")
-@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="List the records that this run rejected instead.")
+@click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="List instead the records that this run rejected.")
 @json_flag()
 def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
     """List runs."""

@@ -165,8 +165,8 @@ def deliver(context: Context, *, as_json: bool) -> None:
 
 
 @sync_command(
-    "Retry a paused or failing endpoint at once. An endpoint whose position is lost resumes at the end of the feed; its receiver "
-    "has to read the whole catalog again.",
+    "Make the next message of a paused or failing endpoint due now. An endpoint whose position is lost resumes at the end of "
+    "the feed; its receiver has to read the whole catalog again.",
     *FLAGS, has_effect=True, group=command,
 )  # fmt: skip
 @click.argument("name", metavar="NAME")

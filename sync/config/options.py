@@ -215,7 +215,7 @@ class Settings:
     log_level: Annotated[str, Option("SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
         "debug|info|warning|error", "Minimum severity of logged events.")]
     lease_ttl: Annotated[float, Option("SYNC_LEASE_TTL", "60s", parse_duration, "DURATION",
-        "Time after which a run that hangs or was killed no longer blocks other runs.")]
+        "Time after which a run on a failed machine no longer blocks other runs.")]
     grace: Annotated[float, Option("SYNC_GRACE", "30s", parse_duration, "DURATION",
         "Maximum time that the daemon takes to stop.")]
     stale_after: Annotated[float | None, Option("SYNC_STALE_AFTER", None, parse_duration, "DURATION",

@@ -178,7 +178,7 @@ class Change(Struct):
 
 
 class RunChange(Struct):
-    """One change of a run. The feed numbers it later, so it has no `seq` and no `cursor`."""
+    """One change of a run, without `seq` and `cursor`; the feed has both."""
 
     kind: Kind
     template_id: TemplateId

@@ -281,7 +281,9 @@ class TablesVersion(Struct):
 class CatalogOrigin(Struct):
     """The origin (scheme, host and port) of the API from which the database was filled, and the configured one."""
 
-    recorded: Annotated[str | None, doc("origin that the first verified run used; null before that run", "https://api.crun.ai")]
+    recorded: Annotated[
+        str | None, doc("origin that the first run with a verified walk used; null before that run", "https://api.crun.ai")
+    ]
     configured: Annotated[str, doc("origin of CRUN_BASE_URL", "https://api.crun.ai")]
 
 

@@ -25,9 +25,7 @@ GivenId = Annotated[str, Meta(min_length=1, max_length=BOUNDS["TemplateId"], des
 GivenResolution = Annotated[str, Meta(min_length=1, max_length=BOUNDS["ConsumeItems"])]
 Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Credits = Annotated[float, Meta(ge=0, le=1e15)]
-Limit = Annotated[
-    int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; a result of more than 24,000 bytes has fewer")
-]
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; fewer if they would exceed 24,000 bytes")]
 After = Annotated[
     str,
     Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of the previous result; the other arguments stay the same"),

@@ -47,7 +47,8 @@ def run_of(source: Source, when: int | datetime, now: datetime) -> int:
 
     Raises:
         UnknownRun: there is no such run.
-        NoSuchPast: the run is active, or was skipped during the first run, or the time is before the first run or in the future.
+        NoSuchPast: the run is active, or was skipped before any run was applied; or the time is before the first applied run or
+            in the future.
         Pruned: the history of that time was pruned.
     """
     with reading_current(source) as connection:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
     """Run the demo."""
     if folder is not None:
+        context.refuse_file_in_use(str(folder))
         _check_site_folder(folder)
     engine = context.engine()
     context.start_logging(only_if_asked=True)

@@ -82,6 +82,7 @@ def _sample_media(url: str, _document: Document) -> bytes:
 def command(context: Context, *, folder: Path, site_url: str | None, covers: bool, as_json: bool) -> None:
     """Write the gallery."""
     site_url = _site_address(site_url)
+    context.refuse_file_in_use(str(folder))
     built = write(context.settings, context.engine(), folder, site_url=site_url, covers=covers or None, out=context.out)
     if as_json:
         context.out.json(built)

@@ -213,12 +213,16 @@ def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[st
 
 def _paths_in_use(values: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
     """Name each setting whose file is written although it is that of another one."""
-    if not files:
+    site = values.get("site_dir")
+    if not files and not site:
         return []
     from sync.config.files import files_in_use, owner_of
 
     database_url, problems = values.get("database_url") or "", []
     others = {name: path for name, path in files.items() if name != "SYNC_METRICS_FILE"}
+    if site and (owner := owner_of(site, files_in_use(database_url, files))):
+        # A directory in place of a missing side file would make the database unusable.
+        problems.append(f"SYNC_SITE_DIR: {site} is {owner}, not a directory for the gallery.")
     if (metrics := values.get("metrics_file")) and (owner := owner_of(metrics, files_in_use(database_url, others))):
         problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")
     database = files_in_use(database_url, {})

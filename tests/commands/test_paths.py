@@ -68,6 +68,18 @@ def test_a_backup_or_recording_over_a_file_in_use_is_refused(
     assert contents(tmp_path) == before
 
 
+@pytest.mark.parametrize("path", IN_USE)
+def test_a_gallery_in_place_of_a_file_in_use_is_refused(path: str, settings: dict[str, str], tmp_path: Path) -> None:
+    before = {each.name for each in tmp_path.iterdir()}
+    refused = template_sync("run", folder=tmp_path, variables={**settings, "SYNC_SITE_DIR": path})
+    assert (refused.code, f"SYNC_SITE_DIR: {path} is {IN_USE[path]}" in refused.err) == (78, True), refused.err
+    for line in ("site", "demo --site"):
+        refused = template_sync(*line.split(), path, folder=tmp_path, variables=settings)
+        assert (refused.code, f" is {IN_USE[path]}." in refused.err) == (2, True), refused.err
+    assert {each.name for each in tmp_path.iterdir()} - before <= {"templates.db-wal", "templates.db-shm"}
+    assert template_sync("status", folder=tmp_path, variables=settings).code == 0
+
+
 def test_a_backup_over_the_side_files_of_a_linked_database_is_refused(settings: dict[str, str], tmp_path: Path) -> None:
     linked = {**settings, "DATABASE_URL": "sqlite:///link.db"}
     for path in ("templates.db", "templates.db-wal", "link.db-wal"):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 CHANGED, REMOVED, ADDED = 0.01, 0.005, 0.005
-SIGNED, SIGNED_ANEW = b"x-expires=1790000000", b"x-expires=1790086400"
+SIGNED, NEW_SIGNATURE = b"x-expires=1790000000", b"x-expires=1790086400"
 _NEWEST = 1_790_000_000
 _HOSTS = 9
 _TAGS = (
@@ -37,7 +37,7 @@ class Catalog:
 
     records: list[bytes]
     places: dict[str, int]
-    signed_anew: bool = False
+    new_signatures: bool = False
 
 
 def make_versions(templates: int) -> dict[str, Catalog]:
@@ -50,7 +50,7 @@ def make_versions(templates: int) -> dict[str, Catalog]:
     new = [_record(-number) for number in range(_share(templates, ADDED), 0, -1)]
     v1 = _catalog(first)
     v2 = _catalog(new + [each for place, each in enumerate(later) if place not in removed])
-    return {"v1": v1, "v2": v2, "v3": Catalog(v1.records, v1.places, signed_anew=True), "v4": _catalog(new + later)}
+    return {"v1": v1, "v2": v2, "v3": Catalog(v1.records, v1.places, new_signatures=True), "v4": _catalog(new + later)}
 
 
 def _share(templates: int, share: float) -> int:

@@ -14,7 +14,7 @@ import asyncio
 import gc
 import re
 
-from records import SIGNED, SIGNED_ANEW, Catalog, make_versions
+from records import NEW_SIGNATURE, SIGNED, Catalog, make_versions
 
 PATH = b"/api/v1/client/job/bytedance-templates"
 MOST_PER_PAGE, USUAL_PER_PAGE = 50, 20
@@ -45,7 +45,7 @@ class Endpoint:
     def _page(self, version: str, page: int, size: int) -> bytes:
         catalog = self._versions[version]
         body = _listed(catalog.records[(page - 1) * size : page * size], len(catalog.records))
-        return body.replace(SIGNED, SIGNED_ANEW) if catalog.signed_anew else body
+        return body.replace(SIGNED, NEW_SIGNATURE) if catalog.new_signatures else body
 
     def _one(self, version: str, template_id: str) -> bytes:
         catalog = self._versions[version]

@@ -24,7 +24,7 @@ SOURCES = {
     "tests/data/0.1.0/sqlite.sql", "tests/requirements.txt",
 }  # fmt: skip
 MIGRATIONS = {f"sync/_migrations/{file.relative_to(ROOT / 'migrations')}" for file in (ROOT / "migrations").rglob("*.py")}
-UNWANTED = re.compile(r"(^|/)(\.venv|\.git|__pycache__|\.\w+_cache|\.hypothesis|node_modules|\.env)(/|$)|\.(db|pyc)$")
+EXCLUDED = re.compile(r"(^|/)(\.venv|\.git|__pycache__|\.\w+_cache|\.hypothesis|node_modules|\.env)(/|$)|\.(db|pyc)$")
 
 
 def packed(builder: Any) -> set[str]:
@@ -38,7 +38,7 @@ def packed(builder: Any) -> set[str]:
 def test_the_source_archive_contains_the_files_of_the_tests_and_no_local_file() -> None:
     files = packed(SdistBuilder(str(ROOT)))
     assert SOURCES - files == set()
-    assert {name for name in files if UNWANTED.search(name)} == set()
+    assert {name for name in files if EXCLUDED.search(name)} == set()
 
 
 def test_the_source_archive_contains_every_file_of_the_repository() -> None:
@@ -54,7 +54,7 @@ def test_the_wheel_contains_only_the_package_with_its_migrations() -> None:
     assert MIGRATIONS - files == set()
     assert {"sync/_migrations/script.py.mako", "sync/py.typed"} <= files
     assert {name.partition("/")[0] for name in files} == {"sync"}
-    assert {name for name in files if UNWANTED.search(name)} == set()
+    assert {name for name in files if EXCLUDED.search(name)} == set()
 
 
 @pytest.mark.long

@@ -159,11 +159,11 @@ def test_no_error_of_a_driver_shows_a_password(kind: str, tmp_path: Path) -> Non
     written = quote(PASSWORD, safe="")
     wrong = [
         f"{server.username}:{written}@{host}/nothing_here",
-        f"nobody_here:{written}@{host}/nothing_here",
-        f"nobody_here:{written}@{host}/nothing_here?ssl_ca=/no/such/file&sslrootcert=/no/such/file&sslmode=verify-full",
-        f"nobody_here:{written}@no-such-host.invalid/nothing_here",
-        f"nobody_here:{written}@127.0.0.1:9/nothing_here?sslpassword=inner",
-        f"nobody_here:{written}@{host}/nothing_here?no_such_option={written}",
+        f"no_such_user:{written}@{host}/nothing_here",
+        f"no_such_user:{written}@{host}/nothing_here?ssl_ca=/no/such/file&sslrootcert=/no/such/file&sslmode=verify-full",
+        f"no_such_user:{written}@no-such-host.invalid/nothing_here",
+        f"no_such_user:{written}@127.0.0.1:9/nothing_here?sslpassword=inner",
+        f"no_such_user:{written}@{host}/nothing_here?no_such_option={written}",
     ]
     base = {"CRUN_API_KEY": KEY, "CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_LOG_LEVEL": "debug"}
     for url in wrong:

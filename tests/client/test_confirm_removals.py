@@ -225,7 +225,7 @@ def test_look_ups_that_fail_after_their_controls_confirm_no_removal() -> None:
             denied.append(template_id)
         return NOT_FOUND_RESPONSES["404"] if denied or template_id not in {"1", "2"} else found(template_id)
 
-    confirmation, _asked = confirm(look_up, served=["1", "2"])
+    confirmation, _looked_up = confirm(look_up, served=["1", "2"])
     problem = "the look-ups no longer find templates that the catalog had just served"
     assert confirmation == Confirmation(
         unconfirmed={"7": Unconfirmed(f"no look-up counts: {problem}", answered=True)}, problem=problem

@@ -146,7 +146,7 @@ def test_an_address_of_another_host_is_an_error_of_sync_http_host() -> None:
         pass
 
 
-def test_silent_clients_are_disconnected_while_others_are_served() -> None:
+def test_idle_clients_are_disconnected_while_others_are_served() -> None:
     with (
         probes(limit=0.2) as server,
         socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as idle,

@@ -40,7 +40,7 @@ def moved(percent: int, direction: str = "") -> Rules:
     return Rules(price_change=PriceRule(Decimal(percent), direction))
 
 
-WANTED: list[tuple[str, Rules, dict[str, Any], bool]] = [
+MATCHES: list[tuple[str, Rules, dict[str, Any], bool]] = [
     ("no rule is every change", Rules(), change("removed"), True),
     ("a kind", Rules(kinds=some("added")), change("added"), True),
     ("another kind", Rules(kinds=some("added")), change("removed"), False),
@@ -82,7 +82,7 @@ WANTED: list[tuple[str, Rules, dict[str, Any], bool]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rules", "found", "matches"), [case[1:] for case in WANTED], ids=[case[0] for case in WANTED])
+@pytest.mark.parametrize(("rules", "found", "matches"), [case[1:] for case in MATCHES], ids=[case[0] for case in MATCHES])
 def test_a_change_matches_if_every_rule_matches(rules: Rules, found: dict[str, Any], matches: bool) -> None:  # noqa: FBT001
     assert rules.matches(found) is matches
 

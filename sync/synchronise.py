@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sync.catalog.diff import ChangeSet, compare, document_of
 from sync.catalog.removals import (
     AMBIGUOUS,
+    MOST_REJECTED,
     Confirmation,
     Removals,
     RunOptions,
@@ -256,7 +257,7 @@ def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options
     if not walked.verified and not count_is_wrong:
         return walked.reason
     bad, served = len(snapshot.rejected), len(walked.records)
-    if bad > removal_limit(served, options.max_removed) or (bad and not snapshot.good):
+    if bad > removal_limit(served, MOST_REJECTED) or (bad and not snapshot.good):
         return f"{bad} of {served} records were rejected, most of them because {snapshot.commonest_reason}"
     return ""
 

@@ -143,6 +143,16 @@ def test_a_wrong_count_has_the_same_hold_as_removals(stored: Database) -> None:
     assert [run_on(stored, wrong, clock=clock).run.removed for clock in days(0, 0.1, 0.2, 0.3, 1)] == [0, 0, 0, 0, 5]
 
 
+@pytest.mark.parametrize("share", [0, 1])
+@pytest.mark.parametrize(("rejected", "status"), [(15, Status.SUCCEEDED), (16, Status.INCOMPLETE)])
+def test_a_tenth_of_the_records_may_be_rejected_whatever_share_may_be_removed(
+    sqlite: Database, rejected: int, status: Status, share: int
+) -> None:
+    served = [{**each, "Duration": "long"} if number < rejected else each for number, each in enumerate(records(150))]
+    outcome = run_on(sqlite, catalog(served), page_size=50, max_removed=share)
+    assert (outcome.run.status, outcome.run.rejected, len(sqlite.present)) == (status, rejected, 150 - rejected)
+
+
 # A bad page -------------------------------------------------------------------------------------------------------------
 
 

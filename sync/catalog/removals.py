@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ALWAYS_PLAUSIBLE = 10  # templates that one run may remove, however small the catalog
 RUNS_THAT_AGREE = 3
 LOOK_UPS = 200  # maximum number of look-ups; if more templates are missing, a second verified walk confirms
+MOST_REJECTED = Decimal("0.1")  # share of the served records that may be rejected in a verified walk
 SAMPLE = 20  # look-ups of missing IDs, chosen at random, that must agree with a second walk
 
 
@@ -114,7 +115,7 @@ class Removals:
 
 
 def removal_limit(whole: int, share: Decimal) -> int:
-    """Return the maximum number of removals of one run: a share of the catalog, at least ALWAYS_PLAUSIBLE."""
+    """Return the maximum number of removals, or of rejected records, of one run: a share, at least ALWAYS_PLAUSIBLE."""
     return max(ALWAYS_PLAUSIBLE, int(whole * share))
 
 

@@ -47,7 +47,7 @@ def stored(
     """Each engine in turn, after two runs against all values."""
     for database in fresh(request.param, migrated, tmp_path_factory.mktemp("values")):
         with Hostile(serving(VALUES)) as server:
-            outcome, second = (run_against(server.url, database.engine, max_removed=1) for _ in range(2))
+            outcome, second = (run_against(server.url, database.engine) for _ in range(2))
         assert anomalies(database) == []
         written = "".join(as_json_lines(catalog(database.engine))).encode().splitlines(keepends=True)
         first = [row for row in database.rows("rejected_templates") if row["run_id"] == 1]
@@ -69,7 +69,7 @@ def test_every_valid_value_is_stored_and_exported_exactly(stored: Stored) -> Non
     expected = {key_of(value, PLACES[value.name]): line_of(value) for value in GOOD}
     different = {key: (stored.lines.get(key), line) for key, line in expected.items() if stored.lines.get(key) != line}
     assert different == {}
-    assert (stored.code, len(stored.lines)) == (0, len(GOOD))
+    assert (stored.code, len(stored.lines)) == (76, len(GOOD))  # more than a tenth of the records are rejected
 
 
 def test_an_invalid_value_rejects_its_record_alone(stored: Stored) -> None:

@@ -201,8 +201,9 @@ def settings(server: Server, folder: Path) -> dict[str, str]:
     """Return the settings that lead to the server."""
     bundle, key, url = str(folder / "certificate.pem"), str(folder / "key"), f"https://localhost:{server.server_port}"
     return environment(
-        CRUN_API_KEY_FILE=key, CRUN_BASE_URL=url, SYNC_PING_URL=f"{url}/ping", SYNC_CA_BUNDLE=bundle, SYNC_RATE="0"
-    )
+        CRUN_API_KEY_FILE=key, CRUN_BASE_URL=url, SYNC_PING_URL=f"{url}/ping", SYNC_CA_BUNDLE=bundle, SYNC_RATE="0",
+        MALLOC_ARENA_MAX="1",  # as in the service and in the image
+    )  # fmt: skip
 
 
 def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: int, until_runs: int) -> Iterator[Sample]:

@@ -18,12 +18,13 @@ from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
-from sync.errors import ConfigurationError, SyncError
+from sync.errors import ConfigurationError, OtherOrigin, SyncError
 from sync.reader.status import Overview, is_stale, overview
 from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
 from sync.store.doctor import rehearse_run, server_state
 from sync.store.schema import HEAD
+from sync.store.state import require_origin
 from sync.terminal.lines import mark
 from sync.terminal.tables import describe_problem
 from sync.text import age, ago
@@ -175,6 +176,10 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         return
     name = _NAMES[engine.dialect.name]
     yield Check("database", Result.FINE, f"{name} is reachable, schema {HEAD}, {found.present} templates present")
+    try:
+        require_origin(engine, settings.base_url)
+    except OtherOrigin as error:
+        yield Check("origin", Result.FAILED, str(error), error.hint, error.exit_code)
     yield _lease(found)
     yield _freshness(settings, found, now())
     yield from _webhooks(settings, engine, now())

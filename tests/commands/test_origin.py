@@ -99,6 +99,22 @@ def test_another_region_gets_no_request(sqlite: Database, upstream: Upstream, tm
     assert [row["title"] for row in sqlite.rows("templates")] == ["kept"]
 
 
+def test_doctor_fails_as_a_run_does_if_the_origin_is_another_one(sqlite: Database, upstream: Upstream, tmp_path: Path) -> None:
+    run_with(records(3), sqlite.engine)
+    settings = upstream.settings(DATABASE_URL=f"sqlite:///{tmp_path}/templates.db")
+    assert template_sync("doctor", folder=tmp_path, variables=settings).code == 0
+    record_origin(sqlite, OTHER)
+    found = template_sync("doctor", "--json", folder=tmp_path, variables=settings)
+    (origin,) = [check for check in json.loads(found.out) if check["name"] == "origin"]
+    assert (found.code, origin["result"], OTHER in origin["seen"], "db origin --accept" in origin["advice"]) == (
+        78,
+        "failed",
+        True,
+        True,
+    )
+    assert template_sync("run", folder=tmp_path, variables=settings).code == 78
+
+
 def test_an_accepted_origin_is_recorded_and_requested(sqlite: Database, upstream: Upstream, tmp_path: Path) -> None:
     variables = upstream.settings(DATABASE_URL=sqlite.url)
     run_with(records(3), sqlite.engine)

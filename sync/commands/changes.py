@@ -32,7 +32,8 @@ FOLLOW_SECONDS = 2.0
 
 
 @sync_command(
-    f"List added, changed and removed templates, oldest first; by default the newest {NEWEST} changes.", *DATABASE_FLAGS
+    f"List added, changed and removed templates, oldest first: by default the newest {NEWEST}, with --since or --run all.",
+    *DATABASE_FLAGS,
 )
 @click.option(
     "--since", type=FEED_POSITION, metavar="CURSOR|SEQ",
@@ -44,7 +45,7 @@ FOLLOW_SECONDS = 2.0
 )
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only changes of this kind.")
 @click.option("--field", "fields", multiple=True, metavar="NAME", help="Only changes of this field, such as consume_items.720p.")
-@limit("Only the newest N changes; with --since or --run the oldest N.")
+@limit(f"Only the newest N changes, by default {NEWEST}; with --since, --run, --follow or --pending the first N, by default all.")
 @click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
 @click.option("--pending", is_flag=True, help="List instead the missing templates that are held or unconfirmed.")
 @json_flag()

@@ -8,7 +8,7 @@ from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
 
 
 @sync_command(
-    "Health probe for containers: exit code 0 if the last successful run is not stale, else 1.",
+    "Health probe for containers: exit code 0 if the last run with the status `succeeded` is not stale, else 1.",
     "stale_after",
     *DATABASE_FLAGS, has_effect=True,
 )  # fmt: skip

@@ -40,7 +40,7 @@ def _faults(text: str) -> list[Fault]:
     return parse_faults(text)
 
 
-@sync_command("Serve a sample catalog on a loopback address, in the form of the API, until Ctrl-C.", has_effect=True)
+@sync_command("Serve a sample catalog on a loopback address, as the API does, until Ctrl-C.", has_effect=True)
 @_number("--port", 8455, whole_number(0, 65535), "Port to listen on; 0 selects a free port.", metavar="PORT")
 @catalog_size()
 @SEED

@@ -209,7 +209,7 @@ class Settings:
     max_removed: Annotated[Decimal, Option("SYNC_MAX_REMOVED", "10%", _share, "SHARE",
         "If more than this share of the catalog, and more than 10 templates, are missing, their removals are held.")]
     hold: Annotated[float, Option("SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
-        "Held removals are applied when at least three consecutive runs have confirmed them for this time.")]
+        "Time over which at least three consecutive runs must confirm a held removal.")]
     log_format: Annotated[str, Option("SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
         "Log format; auto: console on a terminal, else JSON.")]
     log_level: Annotated[str, Option("SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),

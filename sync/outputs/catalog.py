@@ -95,7 +95,7 @@ CatalogFields: Any = defstruct(
 
 
 class Template(CatalogFields):  # type: ignore[misc]  # its fields are declared in `catalog.fields`
-    """One template. Every value except the ID and the lists may be null."""
+    """One template. A value may be null where its type says so."""
 
     form_hash: FormHash
 
@@ -151,7 +151,7 @@ Evidence = Annotated[
 ]
 Breaking = Annotated[
     list[Annotated[str, doc("reason; details follow the first colon", "removed", "resolution-gone:720p")]],
-    doc("reasons why requests that were valid may now fail; empty if there are none"),
+    doc("why requests that were valid may now fail or have another result; empty if none"),
 ]
 Document = Annotated[Template | None, doc("the template after the change; null for `removed`")]
 Before = Annotated[Template | None, doc("for `removed`: the last version of the template; otherwise null")]

@@ -108,7 +108,7 @@ class Status(Struct):
     unconfirmed: catalog.Unconfirmed
     rejected: Annotated[int, doc("records that the last attempt rejected")]
     last_attempt: Annotated[Run | None, doc("newest run that was not skipped, without refreshes; null if there is none")]
-    last_success: Annotated[Run | None, doc("newest successful run over the whole catalog; null if there is none")]
+    last_success: Annotated[Run | None, doc("newest run with the status `succeeded`, without refreshes; null if there is none")]
     last_attempt_age_seconds: Annotated[float | None, doc("seconds since the last attempt started")]
     last_success_age_seconds: Annotated[float | None, doc("seconds since the last success finished")]
     last_change_at: Annotated[Time | None, doc("time of the last change")]

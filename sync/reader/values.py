@@ -51,8 +51,8 @@ class Template:
         extra: read-only; fields of the API that this version does not know, by name.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when its last change was recorded. In a past catalog: the last one up to that time, or sometimes
-            `first_seen_at`, if that change was pruned.
+        changed_at: when its last change was recorded. In a past catalog: of the last change by then; if that was pruned,
+            sometimes `first_seen_at`.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
         changed_run_id: the run that recorded its last change.
@@ -160,7 +160,7 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the feed, or one difference of `diff`; there `seq`, `cursor`, `run_id` and `at` are the later catalog's.
+    """One change of the feed, or one difference of `diff`, with `seq`, `cursor`, `run_id` and `at` of the later catalog.
 
     Attributes:
         seq: number in the feed, without gaps.
@@ -171,7 +171,7 @@ class Change:
         template_id: id of the template.
         fields: the changed fields; empty unless `kind` is `changed`.
         prices: the changed prices, each with `resolution`, `old` and `new`; None means no price.
-        breaking: reasons why requests that were valid may now fail; see docs/json.md. Empty if there are none.
+        breaking: why requests that were valid may now fail or have another result, see docs/json.md; empty if none.
         evidence: for a removal, what confirmed it: `lookup` (the API did not find the id), `walks` (two fetches of the whole
             catalog and a sample of look-ups) or `accepted` (an operator accepted it). None otherwise, and for `diff`.
         template: the template after the change; for a removal, before it.

@@ -198,12 +198,10 @@ def put_key(folder: Path, key: str) -> str:
 
 
 def settings(server: Server, folder: Path) -> dict[str, str]:
-    """Return the settings that lead to the server."""
-    bundle, key, url = str(folder / "certificate.pem"), str(folder / "key"), f"https://localhost:{server.server_port}"
-    return environment(
-        CRUN_API_KEY_FILE=key, CRUN_BASE_URL=url, SYNC_PING_URL=f"{url}/ping", SYNC_CA_BUNDLE=bundle, SYNC_RATE="0",
-        MALLOC_ARENA_MAX="1",  # as in the service and in the image
-    )  # fmt: skip
+    """Return the settings that lead to the server, and one arena of malloc, as in the service and in the image."""
+    url = f"https://localhost:{server.server_port}"
+    files = {"CRUN_API_KEY_FILE": str(folder / "key"), "SYNC_CA_BUNDLE": str(folder / "certificate.pem")}
+    return environment(CRUN_BASE_URL=url, SYNC_PING_URL=f"{url}/ping", SYNC_RATE="0", MALLOC_ARENA_MAX="1", **files)
 
 
 def watch(server: Server, process: subprocess.Popen[bytes], folder: Path, port: int, until_runs: int) -> Iterator[Sample]:

@@ -70,8 +70,8 @@ def check(context: Context, *, as_json: bool) -> None:
     (context.out.json if as_json else context.out.lines)([*differing, *broken])
     if differing:
         raise SchemaError(
-            f"The tables differ from revision {schema.HEAD} in {len(differing)} places.",
-            hint="Revert the manual changes to the tables.",
+            f"The tables or views differ from those of revision {schema.HEAD}.",
+            hint="Revert the manual changes to them.",
         )
     if broken:
         raise DatabaseError(

@@ -151,6 +151,23 @@ def test_a_missing_view_or_row_is_a_difference(statements: list[str], expected: 
     assert list(schema.differences(migratable.engine)) == expected
 
 
+@pytest.mark.parametrize("table", ["sync_lease", "price_changes"])
+def test_a_missing_table_is_a_difference_although_it_and_its_views_cannot_be_read(table: str, migratable: Database) -> None:
+    migratable.execute(f"DROP TABLE {table}{' CASCADE' if migratable.kind == 'postgresql' else ''}")
+    (difference,) = schema.differences(migratable.engine)
+    assert difference.startswith(f"('add_table', Table('{table}'")
+
+
+def test_a_view_that_cannot_be_read_is_a_difference(migratable: Database) -> None:
+    if migratable.kind == "postgresql":
+        pytest.skip("PostgreSQL drops no table that a view selects from")
+    execute_all(migratable, [
+        "CREATE TABLE dropped (a integer)", "DROP VIEW picker", "CREATE VIEW picker AS SELECT a FROM dropped", "DROP TABLE dropped",
+    ])  # fmt: skip
+    (difference,) = schema.differences(migratable.engine)
+    assert difference.startswith("The view picker cannot be read: ")
+
+
 # Data -------------------------------------------------------------------------------------------------------------------
 
 

@@ -29,13 +29,16 @@ def files_in_use(database_url: str, named: Mapping[str, str]) -> list[tuple[str,
     found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", database_url, re.IGNORECASE)
     if found is None:
         return used
-    database = unquote(found[1])  # as SQLAlchemy reads it; SQLite itself decodes the rest of a `file:` name again
-    if database.startswith("file:"):
-        database = unquote(database.removeprefix("file:"))
+    database = sqlite_path(unquote(found[1]))  # decoded, as SQLAlchemy reads it
     used.append(("the database", database))
     # SQLite places side files beside the file that a link leads to.
     names = {database, _real(database)}
     return used + [("a side file of the database", f"{name}{side}") for name in sorted(names) for side in SIDE_FILES]
+
+
+def sqlite_path(name: str) -> str:
+    """Return the path of a SQLite database; SQLite decodes a name that begins with `file:`."""
+    return unquote(name.removeprefix("file:")) if name.startswith("file:") else name
 
 
 def owner_of(path: str, used: list[tuple[str, str]]) -> str | None:

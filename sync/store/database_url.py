@@ -6,11 +6,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import exc
 
+from sync.config.files import sqlite_path
 from sync.config.options import DATABASE_ACCOUNT
 from sync.errors import ConfigurationError, DatabaseError
 
@@ -75,7 +76,7 @@ def read_url(database_url: str) -> tuple[sa.URL, list[Host]]:
         url = url.set(drivername=_DRIVERS[url.drivername])
     if url.get_backend_name() == "mariadb":
         url = url.set(drivername=url.drivername.replace("mariadb", "mysql", 1))
-    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:", "file::memory:"}:
+    if url.get_backend_name() == "sqlite" and sqlite_path(url.database or "") in {"", ":memory:"}:
         memory = "an in-memory SQLite database is lost at exit; use a file, such as sqlite:///templates.db."
         raise ConfigurationError([f"DATABASE_URL: {memory}"])
     if url.get_backend_name() != "sqlite" and not url.database:
@@ -105,6 +106,8 @@ def _with_sqlite_options(url: sa.URL) -> sa.URL:
         if not url.query.keys() & _SQLITE_URI_OPTIONS:
             return url
         name = f"file:{quote(name)}"
+    elif re.search(r"[?#]|^file://[^/]", name):
+        raise ConfigurationError(["DATABASE_URL: a file: name contains a host, a # or an encoded ?; write sqlite:///PATH."])
     return url.set(database=name).update_query_dict({"uri": "true"})
 
 
@@ -150,7 +153,7 @@ def sqlite_file(engine: sa.Engine) -> Path | None:
     name = engine.url.database
     if engine.dialect.name != "sqlite" or not name:
         return None
-    return Path(unquote(name.removeprefix("file:"))) if name.startswith("file:") else Path(name)
+    return Path(sqlite_path(name))
 
 
 def missing_file(engine: sa.Engine) -> Path | None:

@@ -162,7 +162,7 @@ def test_a_view_that_cannot_be_read_is_a_difference(migratable: Database) -> Non
     if migratable.kind == "postgresql":
         pytest.skip("PostgreSQL drops no table that a view selects from")
     execute_all(migratable, [
-        "CREATE TABLE dropped (a integer)", "DROP VIEW picker", "CREATE VIEW picker AS SELECT a FROM dropped", "DROP TABLE dropped",
+        "CREATE TABLE own (a integer)", "DROP VIEW picker", "CREATE VIEW picker AS SELECT a FROM own", "DROP TABLE own",
     ])  # fmt: skip
     (difference,) = schema.differences(migratable.engine)
     assert difference.startswith("The view picker cannot be read: ")

@@ -13,7 +13,7 @@ from sync.store import lease as leases
 from sync.store.connecting import Standby, standby
 from sync.store.engine import reading
 from sync.store.schema import reading_current
-from sync.store.state import read_planned_run
+from sync.store.state import ATTEMPTED, WALKED, read_planned_run
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
 from sync.text import MAX_CLOCK_SKEW
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.store.engine import Source
-
-_ATTEMPTED = sa.and_(sync_runs.c.status != str(Status.SKIPPED), sync_runs.c.template_id.is_(None))
-"""The condition for runs that were not skipped; a refresh is no run, and frequent ones would hide the result of the last run."""
-_WALKED = sa.and_(sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
 
 
 def runs(engine: sa.Engine, most: int) -> list[Run]:
@@ -78,13 +74,13 @@ def overview(source: Source) -> Overview:
     """Read everything that `status` shows, in one snapshot."""
     with reading_current(source) as connection:
         state = connection.execute(sa.select(sync_state)).one()
-        attempt = result = _newest(connection, _ATTEMPTED)
+        attempt = result = _newest(connection, ATTEMPTED)
         if attempt and attempt.status is Status.RUNNING:
-            result = _newest(connection, _ATTEMPTED, sync_runs.c.status != str(Status.RUNNING))
+            result = _newest(connection, ATTEMPTED, sync_runs.c.status != str(Status.RUNNING))
         return Overview(
             last_attempt=attempt,
             last_result=result,
-            last_success=_newest(connection, _WALKED),
+            last_success=_newest(connection, WALKED),
             last_change_at=connection.scalar(sa.select(sa.func.max(templates.c.changed_at))),
             next_run_at=read_planned_run(connection, attempt.started_at if attempt else None),
             present=connection.scalar(sa.select(sa.func.count()).where(templates.c.removed_at.is_(None))) or 0,
@@ -110,7 +106,7 @@ def overview_if_available(engine: sa.Engine) -> Overview | None:
 def last_success(engine: sa.Engine) -> Run | None:
     """Return the newest successful run that walked the catalog."""
     with reading_current(engine) as connection:
-        return _newest(connection, _WALKED)
+        return _newest(connection, WALKED)
 
 
 def _newest(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> Run | None:
@@ -145,7 +141,7 @@ def _walked_at(connection: sa.Connection, template_id: str) -> datetime | None:
     runs, rejections, missing = sync_runs.c, rejected_templates.c, unconfirmed_removals.c
     is_rejected = sa.exists().where(rejections.run_id == runs.run_id, rejections.template_id == template_id)
     is_missing = sa.exists().where(missing.since_run_id <= runs.run_id, missing.template_id == template_id)
-    walks = sa.select(runs.started_at, sa.or_(is_rejected, is_missing).label("lacks")).where(_WALKED)
+    walks = sa.select(runs.started_at, sa.or_(is_rejected, is_missing).label("lacks")).where(WALKED)
     last: Any = connection.execute(walks.order_by(runs.run_id.desc()).limit(1)).one_or_none()
     return None if last is None or last.lacks else last.started_at
 

@@ -11,6 +11,7 @@ from sync.store import lease as leases
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.schema import require_current_schema
+from sync.store.state import ATTEMPTED, WALKED
 from sync.store.tables import (
     price_changes,
     price_periods,
@@ -102,9 +103,6 @@ def _last_of_a_removed() -> sa.ColumnElement[bool]:
 
 def _runs_of_status(connection: sa.Connection) -> list[int]:
     """Return the runs that `status` shows: the newest, the newest attempt, and the newest success of a walk."""
-    runs = sync_runs.c
-    walked = sa.and_(runs.status == str(Status.SUCCEEDED), runs.pages > 0)
-    attempted = sa.and_(runs.status != str(Status.SKIPPED), runs.template_id.is_(None))
-    kinds = [sa.true(), attempted, walked]
-    newest = [connection.scalar(sa.select(sa.func.max(runs.run_id)).where(kind)) for kind in kinds]
+    kinds = [sa.true(), ATTEMPTED, WALKED]
+    newest = [connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)).where(kind)) for kind in kinds]
     return [run_id for run_id in newest if run_id is not None]

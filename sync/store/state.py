@@ -1,4 +1,4 @@
-"""State beside the runs: the recorded origin of the catalog, and the next run of each host."""
+"""The recorded origin of the catalog, the next run of each host, and the runs that `status` shows."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from sync.catalog.run_record import Status
 from sync.config.addresses import origin_of, require_same_origin
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.lease import block_commits, host_name
 from sync.store.schema import reading_current, require_current
-from sync.store.tables import planned_runs, sync_state
+from sync.store.tables import planned_runs, sync_runs, sync_state
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy import Engine
+
+ATTEMPTED = sa.and_(sync_runs.c.status != str(Status.SKIPPED), sync_runs.c.template_id.is_(None))
+"""The condition for runs that were not skipped; a refresh is no run, and frequent ones would hide the result of the last run."""
+WALKED = sa.and_(sync_runs.c.status == str(Status.SUCCEEDED), sync_runs.c.pages > 0)
+"""The condition for successful runs that walked the catalog."""
 
 
 def recorded_origin(engine: Engine) -> str | None:

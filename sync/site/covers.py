@@ -6,6 +6,7 @@ The URLs come from the catalog, so only public addresses are connected to, and t
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 LIMIT = 20.0
 """Timeout of one cover in seconds, in total."""
+SLOW = 5.0
+"""Seconds after which a failed download is slow. A host that hangs lets downloads time out, or a proxy reports its failure."""
 MAX_BYTES = 8 * 1024 * 1024
 """Maximum bytes of one cover or preview."""
 PARALLEL = 8
@@ -125,9 +128,9 @@ class MediaCopier:
         kept = {key: folder.old.copies[key] for key in wanted if key in folder.old.copies}
         copies = {key: path for key, path in kept.items() if folder.fresh(path, folder.old.files.get(path, ""))}
         lacking = [key for key in wanted if key not in copies]
-        last_copies: dict[str, float] = {}
+        last_responses: dict[str, float] = {}
         with ThreadPoolExecutor(PARALLEL) as pool:
-            contents = pool.map(lambda key: self._try(*wanted[key], last_copies), lacking)
+            contents = pool.map(lambda key: self._try(*wanted[key], last_responses), lacking)
             for done, (key, content) in enumerate(zip(lacking, contents, strict=True), 1):
                 if self.progress:
                     self.progress(done, len(lacking))
@@ -137,18 +140,24 @@ class MediaCopier:
                     folder.put_if_new(copies[key], content)
         return copies, len(wanted) - len(copies)
 
-    def _try(self, url: str, document: Document, last_copies: dict[str, float]) -> bytes | None:
-        """Download a cover; request no more from a host that has returned none for LIMIT seconds, as each could take that long.
+    def _try(self, url: str, document: Document, last_responses: dict[str, float]) -> bytes | None:
+        """Download a cover; request no more from a host that hangs, as each of its covers could take LIMIT seconds.
 
-        `last_copies` has the time of the last copy from each host, at first that of the first request.
+        A host hangs if a download from it was slow and failed, and no other one ended meanwhile with a copy or a fast failure.
+        `last_responses` has the time of the last such end for each host; infinity: the host hangs.
         """
-        host, now = url.partition("://")[2].partition("/")[0], time.monotonic()
-        if now - last_copies.setdefault(host, now) >= LIMIT:
+        host, began = url.partition("://")[2].partition("/")[0], time.monotonic()
+        if last_responses.get(host) == math.inf:
             return None
+        content: bytes | None
         try:
             content = self.get(url, document)
             kind_of(content)
         except CoverUnavailable:
-            return None
-        last_copies[host] = time.monotonic()
+            content = None
+            if time.monotonic() - began >= SLOW:
+                if last_responses.get(host, 0.0) < began:
+                    last_responses[host] = math.inf
+                return None
+        last_responses[host] = time.monotonic()
         return content

@@ -119,13 +119,13 @@ def test_the_number_of_concurrent_requests_for_covers_is_limited(site: Site) -> 
 
 
 def test_a_host_that_hangs_delays_a_build_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sync.site.covers.LIMIT", 0.2)
+    monkeypatch.setattr("sync.site.covers.SLOW", 0.2)
     requests: list[str] = []
 
     def get(url: str, _document: dict[str, Any]) -> bytes:
         requests.append(url)
         if "//media.example/" in url:
-            threading.Event().wait(0.2)
+            threading.Event().wait(0.3)
             raise CoverUnavailable("no response within the deadline")
         return PNG
 
@@ -135,6 +135,42 @@ def test_a_host_that_hangs_delays_a_build_once(site: Site, monkeypatch: pytest.M
 
     assert (built.covers, built.covers_missing) == (3, 5 * PARALLEL)
     assert len(requests) <= 2 * PARALLEL + 3
+
+
+def test_fast_failures_of_a_host_do_not_exclude_its_other_covers(site: Site) -> None:
+    def get(url: str, _document: dict[str, Any]) -> bytes:
+        if "/gone" in url:
+            raise CoverUnavailable("the answer was 403")
+        return PNG
+
+    gone = [covered(f"{n}", f"gone{n}") for n in range(3 * PARALLEL)]
+    run_with([*gone, covered("98", "c98"), covered("99", "c99")], site.engine)
+    built = site.build(copy_media=MediaCopier(get))
+
+    assert (built.covers, built.covers_missing) == (2, 3 * PARALLEL)
+
+
+def test_a_slow_failure_of_a_host_that_responds_does_not_exclude_its_other_covers(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.site.covers.PARALLEL", 2)
+    monkeypatch.setattr("sync.site.covers.SLOW", 0.0)
+    slow_began, next_is_requested = threading.Event(), threading.Event()
+
+    def get(url: str, _document: dict[str, Any]) -> bytes:
+        if "/slow" in url:
+            slow_began.set()
+            next_is_requested.wait(30)
+            raise CoverUnavailable("no complete response within the deadline")
+        slow_began.wait(30)
+        if "/c1" in url:  # by the thread that copied c0
+            next_is_requested.set()
+        return PNG
+
+    run_with([covered("0", "slow"), *(covered(f"{n + 1}", f"c{n}") for n in range(3))], site.engine)
+    built = site.build(copy_media=MediaCopier(get))
+
+    assert (built.covers, built.covers_missing) == (3, 1)
 
 
 def test_a_cover_is_copied_once_for_all_signatures_and_again_when_its_path_changes(site: Site) -> None:

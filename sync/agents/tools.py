@@ -173,13 +173,13 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
 
 def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
     held = catalog.price_history(arguments["template_id"])
-    # A hash of the resolution, as a position contains no text of the catalog, and pruning would change a number.
-    positions = [f"{iso(each.valid_from)}.{plain_hash(each.resolution)[:12]}" for each in held]
+    # A hash, as a position contains no text of the catalog, and pruning would change a number.
+    positions = [f"{iso(each.valid_from)}.{plain_hash([each.resolution, str(each.credit)])[:12]}" for each in held]
     begin = 0
     if "after" in arguments:
         if arguments["after"] not in positions:
             raise RefusedError("after: this position is not in the history any more; call without it.")
-        begin = len(positions) - positions[::-1].index(arguments["after"])
+        begin = positions.index(arguments["after"]) + 1
 
     def page(limit: int) -> PriceHistory:
         shown = held[begin : begin + limit]

@@ -240,6 +240,15 @@ def test_a_position_in_a_history_is_lost_if_its_row_was_pruned(sqlite: Database)
             answer(catalog, "price_history", template_id="1", after=first["after"])
 
 
+def test_prices_that_began_at_the_same_time_are_on_different_pages(sqlite: Database) -> None:
+    for credit in (1, 2):
+        run_with([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": credit}])], sqlite.engine, clock=ticking(step=0))
+    with Catalog(sqlite.engine) as catalog:
+        first = answer(catalog, "price_history", template_id="1", limit=1)
+        rest = answer(catalog, "price_history", template_id="1", after=first["after"])
+    assert [each["credit"] for each in (*first["periods"], *rest["periods"])] == [1, 2]
+
+
 def test_an_unreadable_database_is_an_error(sqlite: Database) -> None:
     with Catalog(sqlite.engine) as catalog:
         sqlite.execute("DROP TABLE template_tags")

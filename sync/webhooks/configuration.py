@@ -122,7 +122,7 @@ def read_endpoints(text: str) -> tuple[Endpoint, ...]:
         whole = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits raises ValueError
         place = re.search(r"\(at .*\)", str(error))  # only the position, because the text may contain a secret
-        problems.append(f"{VARIABLE}: no TOML {place[0] if place else ''}".rstrip() + ".")
+        problems.append(f"{VARIABLE}: not valid TOML {place[0] if place else ''}".rstrip() + ".")
     else:
         found = _endpoints(whole, problems)
     if problems:

@@ -154,7 +154,7 @@ NO_ARRAY = "endpoint: expected [[endpoint]], in two pairs of brackets."
 @pytest.mark.parametrize(("text", "problem"), [
     (MINIMAL * 2, "endpoint shop: name: given twice."), ("".join(TABLES), "expected at most 20 endpoints, not 21."),
     ('[endpoint]\nname = "a"', NO_ARRAY), ("endpoint = [1]", NO_ARRAY), ("endpoint = 1", NO_ARRAY), ("endpoint = [[]]", NO_ARRAY),
-    ("= 1", "no TOML (at line 1, column 1)."), ("a = " + "9" * 5000, "no TOML."),
+    ("= 1", "not valid TOML (at line 1, column 1)."), ("a = " + "9" * 5000, "not valid TOML."),
 ])  # fmt: skip
 def test_endpoints_are_at_most_20_tables_of_different_names_in_valid_toml(text: str, problem: str) -> None:
     assert problems(text) == [problem]
@@ -164,7 +164,7 @@ def test_endpoints_are_at_most_20_tables_of_different_names_in_valid_toml(text: 
 @pytest.mark.parametrize("text", ['url = "whsec_topsecret', "a = 1\na = 2", "[" * 5000, "\x00"])
 def test_invalid_toml_is_reported_by_its_position_and_never_quoted(text: str) -> None:
     (problem,) = problems(text)
-    assert re.fullmatch(r"no TOML(| \(at (line \d+, column \d+|end of document)\))\.", problem)
+    assert re.fullmatch(r"not valid TOML(| \(at (line \d+, column \d+|end of document)\))\.", problem)
     assert "topsecret" not in problem
 
 

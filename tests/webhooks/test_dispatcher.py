@@ -353,7 +353,7 @@ def test_a_broken_file_of_endpoints_is_reported_once_and_delivery_continues_when
             if len(polls) == 3:
                 raise ZeroDivisionError("a secret")
             if not corrected.is_set():
-                raise ConfigurationError(["SYNC_WEBHOOKS_FILE: no TOML."])
+                raise ConfigurationError(["SYNC_WEBHOOKS_FILE: not valid TOML."])
             return [receiver.signed_endpoint(start="start")]
 
         sync(records(1), sqlite.engine)
@@ -368,9 +368,9 @@ def test_a_broken_file_of_endpoints_is_reported_once_and_delivery_continues_when
             until(lambda: b'failing_since_timestamp_seconds{endpoint="shop"} 1.767' in metrics.text(), "its figures")
             dispatch_loop.close(10.0)
     assert [(each["event"], each["reason"]) for each in logs] == [
-        ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: no TOML."),
+        ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: not valid TOML."),
         ("webhooks_stand_still", "Unexpected error: ZeroDivisionError."),
-        ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: no TOML."),
+        ("webhooks_stand_still", "SYNC_WEBHOOKS_FILE: not valid TOML."),
         ("webhook_failed", "400: what is this?"),
     ]
     assert b'messages_total{endpoint="shop",result="failed"} 1.0' in metrics.text()

@@ -120,18 +120,18 @@ class Output:
             self._stderr.write("\n".join(map(escape_control_characters, shown.split("\n"))) + "\n")
             self._stderr.flush()
 
-    def line(self, text: str) -> None:
+    def note(self, text: str) -> None:
         """Print a message on one line, also if text from outside in it has line breaks, which could imitate a second message."""
         self.message(text.replace("\n", "\\n"))
 
     def warning(self, text: str) -> None:
         """Print a warning to stderr."""
-        self.line(f"warning: {text}")
+        self.note(f"warning: {text}")
 
     def error(self, error: SyncError) -> None:
         """Print an error, and its hint on a separate line."""
         for problem in error.problems if isinstance(error, ConfigurationError) else [str(error)]:
-            self.line(f"error: {problem}")
+            self.note(f"error: {problem}")
         if error.hint:
             self.message(f"  → {error.hint}")
 

@@ -215,7 +215,7 @@ def finish(out: Output, outcome: Outcome, *, json: bool, exit_code: bool = False
                 out.lines([f"  ... and {more} more{shows_all}"])
         out.lines([summary(outcome.run)])
         for note in _notes(outcome):
-            out.line(note)
+            out.note(note)
     if outcome.error:
         raise outcome.error
     if exit_code and outcome.run.changes:

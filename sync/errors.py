@@ -144,10 +144,10 @@ class DeadlineExceeded(TryLater, code="deadline"):
 
 
 class LeaseBusy(TryLater, code="lease-busy"):
-    """Another run is active. It holds the lease, a lock that expires.
+    """A run, a refresh or an upgrade holds the lease, a lock that expires.
 
     Attributes:
-        run_id: the skipped run's row in `sync_runs`; None for a refused refresh, which has no row.
+        run_id: the skipped run's row in `sync_runs`; None for a refused refresh or upgrade, which has no row.
     """
 
     def __init__(self, message: str, *, hint: str = "", run_id: int | None = None) -> None:

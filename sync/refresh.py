@@ -111,7 +111,7 @@ def ensure_fresh(engine: Engine, template_id: str, max_age: timedelta, *, wait: 
     Raises:
         UnknownTemplate: the catalog does not have it any more, or never had it.
         ConfigurationError: there is no key, or a setting is invalid.
-        LeaseBusy: another run held the lease during the whole wait.
+        LeaseBusy: the lease was held during the whole wait.
         SyncError: the request or the recording failed.
     """
     began, skew = clock(), timedelta(seconds=MAX_CLOCK_SKEW)

@@ -1,4 +1,4 @@
-"""`daemon`: a run at start, then on a schedule, until a signal stops it."""
+"""`daemon`: runs on a schedule, until a signal stops it."""
 
 from __future__ import annotations
 

@@ -45,13 +45,13 @@ class SiteBuilt(Struct):
     covers_missing: Annotated[int, doc("covers that could not be fetched")]
 
 
-LeaseActive = Annotated[bool, doc("whether a run holds the lease")]
+LeaseActive = Annotated[bool, doc("whether the lease is held")]
 LeaseHolder = Annotated[str | None, doc("lease holder; null if the lease is free")]
 LeaseSeconds = Annotated[float, doc("seconds until the lease expires unless it is renewed")]
 
 
 class LeaseState(Struct):
-    """The state of the write lease."""
+    """The state of the lease."""
 
     active: LeaseActive
     holder: LeaseHolder
@@ -59,7 +59,7 @@ class LeaseState(Struct):
 
 
 class Lease(Struct):
-    """The write lease."""
+    """The lease."""
 
     active: LeaseActive
     holder: LeaseHolder
@@ -116,7 +116,7 @@ class Status(Struct):
     next_run_at: Annotated[Time | None, doc("time of the daemon's next run; null if none is scheduled")]
     stale: Annotated[bool, doc("whether the last success is missing or older than `stale_after_seconds`")]
     stale_after_seconds: Annotated[float, doc("age after which the last success is stale")]
-    lease: Annotated[LeaseState, doc("state of the write lease")]
+    lease: Annotated[LeaseState, doc("state of the lease")]
     feed_epoch: Annotated[str, doc("ID of the feed; a new database has a new one")]
     oldest_seq: catalog.OldestSeq
     last_seq: catalog.LastSeq

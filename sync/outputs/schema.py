@@ -49,7 +49,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "db-current": ("`db current`: the schema version of the tables", commands.TablesVersion),
     "db-origin": ("`db origin`: the recorded and the configured origin of the API", commands.CatalogOrigin),
     "db-check": ("`db check`: the differences, one sentence each; empty if there are none", list[Sentence]),
-    "lease": ("`lease show`: the write lease", commands.Lease),
+    "lease": ("`lease show`: the lease", commands.Lease),
     "prune": ("`prune`: the number of deleted rows", commands.Pruned),
     "schema": ("`schema`: the names of the schemas", list[commands.SchemaName]),
     "webhooks-list": ("`webhooks list`: the endpoints and their delivery positions", list[webhooks.WebhookEndpoint]),

@@ -160,7 +160,7 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the feed, or one difference of `diff`, with `seq`, `cursor`, `run_id` and `at` of the later catalog.
+    """One change of the feed, or one difference of `diff`; then `seq`, `cursor`, `run_id`, `at` are those of the later catalog.
 
     Attributes:
         seq: number in the feed, without gaps.

@@ -114,7 +114,7 @@ def test_the_combined_schema_names_the_lists() -> None:
 
 
 def test_a_reference_with_a_description_is_in_an_allof() -> None:
-    lease = {"allOf": [{"$ref": "#/$defs/LeaseState"}], "description": "state of the write lease"}
+    lease = {"allOf": [{"$ref": "#/$defs/LeaseState"}], "description": "state of the lease"}
     assert schema("status")["properties"]["lease"] == lease
     assert everything()["$defs"]["Status"]["properties"]["lease"] == lease
     assert schema("runs")["items"] == {"$ref": "#/$defs/Run"}

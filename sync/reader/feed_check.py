@@ -133,7 +133,7 @@ def _check_versions_and_prices(connection: sa.Connection) -> Iterator[str]:
         between = price_changes.c.seq.between(rows[0].seq, rows[-1].seq)
         for row in connection.execute(sa.select(price_changes).where(between)):
             moved[row.seq].add((row.resolution, row.old_credit, row.new_credit))
-        periods = _periods(connection, sorted({row.template_id for row in rows}))
+        periods = _periods(connection, rows)
         for row in rows:
             if row.kind != "removed" and row.document is None:
                 yield f"The document of seq {row.seq} is missing."
@@ -182,9 +182,12 @@ def _check_references(connection: sa.Connection) -> Iterator[str]:
                 yield f"{table.name} has rows of {key.parent.name} {value}, which {key.column.table.name} does not have."
 
 
-def _periods(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[Any]]:
+def _periods(connection: sa.Connection, changes: Sequence[Any]) -> dict[str, list[Any]]:
+    """Read the prices of the templates that were valid during these changes, which follow each other."""
     found: dict[str, list[Any]] = defaultdict(list)
-    for row in connection.execute(sa.select(price_periods).where(price_periods.c.template_id.in_(ids))):
+    ids, ended = sorted({change.template_id for change in changes}), price_periods.c.until_run_id
+    during = sa.and_(price_periods.c.from_run_id <= changes[-1].run_id, sa.or_(ended.is_(None), ended > changes[0].run_id))
+    for row in connection.execute(sa.select(price_periods).where(price_periods.c.template_id.in_(ids), during)):
         found[row.template_id].append(row)
     return found
 

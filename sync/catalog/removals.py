@@ -194,7 +194,7 @@ AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be t
 
 
 def drop_ambiguous_removals(confirmation: Confirmation, snapshot: Snapshot, parser: RecordParser) -> Confirmation:
-    """Make a template AMBIGUOUS that could be removed or accepted, but that a served record without a readable ID may be."""
+    """Make each template that could be removed or accepted AMBIGUOUS if a served record without a readable ID may be it."""
     ambiguous = [*confirmation.evidence, *(key for key, each in confirmation.unconfirmed.items() if each.answered)]
     if not snapshot.without_id or not ambiguous:
         return confirmation

@@ -230,7 +230,7 @@ def run_controls(api: ApiClient, served: Sequence[str], total: int | None, rando
 
 
 def repeat_controls(api: ApiClient, served: Sequence[str], random: Callable[[], float]) -> ControlResult | None:
-    """Look up served IDs again, because the service may have failed meanwhile; return why the look-ups are no evidence."""
+    """Look up served IDs again, because the service may have failed meanwhile; return the result if one is not found."""
     found = _look_up_served(api, served, random, "the look-ups no longer find templates that the catalog had just served")
     return found if isinstance(found, ControlResult) else None
 

@@ -21,7 +21,7 @@ from sync.store.engine import open_engine, writing
 from sync.synchronise import synchronise
 from tests.builders import make_settings, record, records, run_against
 from tests.command_line import of_sandbox
-from tests.faults import PROCESSES, anomalies, sync, take_lease, wait_for
+from tests.faults import PROCESSES, anomalies, on_each_statement, sync, take_lease, wait_for
 from tests.faults import Catalog as Served
 
 if TYPE_CHECKING:
@@ -245,17 +245,17 @@ def test_a_caller_that_waited_returns_a_record_fetched_since_its_call(
     """Also with max_age=0, and if the catalog no longer has the template."""
     synchronised.replace(records(3 if found else 2))
     held = take_lease(sqlite.engine)
-    called: set[int] = set()
+    polling: set[int] = set()
 
-    def clock() -> datetime:
-        moment = now()  # before the lease is released
-        called.add(threading.get_ident())
-        return moment
+    def note_poll(statement: str) -> None:  # only a caller that was refused reads this column
+        if "SELECT sync_lease.run_waits_until" in statement:
+            polling.add(threading.get_ident())
 
-    catalog = Catalog(sqlite.engine, clock=clock)
+    on_each_statement(sqlite.engine, note_poll)
+    catalog = Catalog(sqlite.engine)
     with ThreadPoolExecutor(2) as threads:
         waiting = [threads.submit(catalog.ensure_fresh, "3", 0) for _ in range(2)]
-        wait_for(lambda: len(called) == 2)
+        wait_for(lambda: len(polling) == 2)
         with writing(sqlite.engine) as connection:
             lease.release(connection, held)
         errors = [each.exception(20) for each in waiting]

@@ -1,4 +1,4 @@
-"""PURE. Addresses: a URL in the settings, a Host header, and which networks an IP address reaches.
+"""PURE. Addresses: URLs in the settings, a Host header, and which networks an IP address reaches.
 
 A web page can resolve its own name to 127.0.0.1 and read responses of a local server through a browser (DNS rebinding); it cannot
 choose the Host header that the browser sends.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sync.errors import OtherOrigin
 
@@ -113,3 +113,8 @@ def is_public(text: str) -> bool:
         and not any(address in network for network in _NOT_PUBLIC if network.version == address.version)
         for address in reached_addresses(text)
     )  # fmt: skip
+
+
+def sqlite_path(name: str) -> str:
+    """Return the path of a SQLite database; SQLite decodes a name that begins with `file:`."""
+    return unquote(name.removeprefix("file:")) if name.startswith("file:") else name

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from sync.config.addresses import sqlite_path
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import FileIO
@@ -34,11 +36,6 @@ def files_in_use(database_url: str, named: Mapping[str, str]) -> list[tuple[str,
     # SQLite places side files beside the file that a link leads to.
     names = {database, _real(database)}
     return used + [("a side file of the database", f"{name}{side}") for name in sorted(names) for side in SIDE_FILES]
-
-
-def sqlite_path(name: str) -> str:
-    """Return the path of a SQLite database; SQLite decodes a name that begins with `file:`."""
-    return unquote(name.removeprefix("file:")) if name.startswith("file:") else name
 
 
 def owner_of(path: str, used: list[tuple[str, str]]) -> str | None:

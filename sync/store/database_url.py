@@ -11,7 +11,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from sync.config.files import sqlite_path
+from sync.config.addresses import sqlite_path
 from sync.config.options import DATABASE_ACCOUNT
 from sync.errors import ConfigurationError, DatabaseError
 

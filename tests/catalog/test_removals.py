@@ -27,7 +27,8 @@ from sync.catalog.removals import (
 )
 from sync.catalog.run_record import BY_CODE
 from sync.catalog.snapshot import build_snapshot
-from tests.builders import record
+from sync.synchronise import options_of
+from tests.builders import make_settings, record
 from tests.catalog.runs import document_of, new_parser, wire
 
 if TYPE_CHECKING:
@@ -350,3 +351,7 @@ def test_the_hash_of_the_ids_does_not_depend_on_their_order() -> None:
 def test_templates_that_are_served_again_are_not_held_or_unconfirmed() -> None:
     state = SyncState({"1": HELD, "2": HELD}, {"3": KEPT, "4": KEPT}, "x", 3, NOW)
     assert state.without_served({"2", "3"}) == SyncState({"1": HELD}, {"4": KEPT}, "x", 3, NOW)
+
+
+def test_the_default_options_of_a_run_are_those_of_the_settings() -> None:
+    assert RunOptions() == options_of(make_settings())

@@ -35,7 +35,7 @@ PROBLEMS: dict[str, tuple[Any, str, str]] = {
     "one image too few": ({**VALID, "img_urls": IMAGES[:1]}, "img_urls", "must hold 2 images, not 1"),
     "one image too many": ({**VALID, "img_urls": [*IMAGES, *IMAGES[:1]]}, "img_urls", "must hold 2 images, not 3"),
     "images that are no list": ({**VALID, "img_urls": IMAGES[0]}, "img_urls", "must be a list, not a string"),
-    "an image that is no text": ({**VALID, "img_urls": [IMAGES[0], 1.5]}, "img_urls[1]", "must be a string, not a number"),
+    "an image that is not a string": ({**VALID, "img_urls": [IMAGES[0], 1.5]}, "img_urls[1]", "must be a string, not a number"),
     "a local path": ({**VALID, "img_urls": ["/tmp/1.png", IMAGES[1]]}, "img_urls[0]", f'{NO_URL}"/tmp/1.png"'),
     "Base64": (
         {**VALID, "img_urls": ["data:image/png;base64," + "A" * 1000, IMAGES[1]]},

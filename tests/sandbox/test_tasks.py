@@ -68,7 +68,7 @@ INVALID: dict[str, tuple[Any, list[str]]] = {
         f"a callback to {url}": ({**VALID, "callback_url": url}, [NOT_LOOPBACK])
         for url in ("https://app.example/done", "http://127.0.0.1.app.example/", "http://10.0.0.1/", "http://u:p@localhost/", "http://localhost/\0")
     },
-    "an input that is no object": ({**VALID, "input": "x"}, ["input: must be an object, not a string"]),
+    "an input that is not an object": ({**VALID, "input": "x"}, ["input: must be an object, not a string"]),
     "no template": ({**VALID, "input": {}}, ["input.template_id: is missing"]),
     "an unknown template": ({**VALID, "input": {**INPUT, "template_id": "9"}}, [NO_SUCH]),
     "a template that is a list": ({**VALID, "input": {**INPUT, "template_id": []}}, [NO_SUCH]),

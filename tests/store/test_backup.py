@@ -31,6 +31,8 @@ from tests.faults import AFTER, BEFORE, PROCESSES, anomalies, exit_code_of, kill
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from sqlalchemy import Engine
+
 OLD, NEW = {"1", "2", "3", "4", "5"}, {"1", "2", "3", "4", "6"}
 FEW = 20
 """Pages per step: few, so that these small databases take several steps."""
@@ -264,25 +266,32 @@ def test_the_command_of_a_server_is_quoted_and_has_no_password(url: str, backing
 TOOLS = {"postgresql": ("pg_dump", "pg_restore"), "mariadb": ("mariadb-dump", "mariadb")}
 
 
+def require_tools(kind: str) -> None:
+    """Skip the test if a tool of the server is not installed."""
+    for tool in TOOLS[kind]:
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed here")
+
+
+def paste(engine: Engine, command: str) -> int:
+    """Execute a command of the documents without open transactions, which would block DROP TABLE; return its exit code."""
+    engine.dispose()
+    return subprocess.run(["sh", "-c", command], check=False, stdin=subprocess.DEVNULL).returncode
+
+
 @pytest.mark.parametrize("empty_database", TOOLS, indirect=True)
 @pytest.mark.ci_slice
 def test_the_printed_commands_back_up_and_restore_a_server(empty_database: Database, tmp_path: Path) -> None:
-    for tool in TOOLS[empty_database.kind]:
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed here")
+    require_tools(empty_database.kind)
     engine, file = empty_database.engine, tmp_path / "it's a backup"
     schema.upgrade(engine)
     sync(BEFORE, engine)
     before = empty_database.catalog_dump()
 
-    def paste(command: str) -> None:
-        subprocess.run(["sh", "-c", command], check=True, stdin=subprocess.DEVNULL)
-
-    paste(native_command(engine, file, restore=False))
+    assert paste(engine, native_command(engine, file, restore=False)) == 0
     assert sync(AFTER, engine).run.removed == 1
     assert empty_database.catalog_dump() != before
-    engine.dispose()  # as documented: an open transaction would block DROP TABLE
-    paste(native_command(engine, file, restore=True))
+    assert paste(engine, native_command(engine, file, restore=True)) == 0
 
     assert empty_database.catalog_dump() == before
     assert anomalies(empty_database) == []
@@ -293,25 +302,19 @@ def test_the_printed_commands_back_up_and_restore_a_server(empty_database: Datab
 @pytest.mark.parametrize("empty_database", TOOLS, indirect=True)
 @pytest.mark.ci_slice
 def test_an_older_backup_of_a_server_is_restored_into_an_empty_database(empty_database: Database, tmp_path: Path) -> None:
-    for tool in TOOLS[empty_database.kind]:
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed here")
+    require_tools(empty_database.kind)
     engine, file = empty_database.engine, tmp_path / "older"
     schema.upgrade(engine, "0006")
 
-    def paste(command: str) -> int:
-        engine.dispose()
-        return subprocess.run(["sh", "-c", command], check=False, stdin=subprocess.DEVNULL).returncode
-
-    assert paste(native_command(engine, file, restore=False)) == 0
+    assert paste(engine, native_command(engine, file, restore=False)) == 0
     schema.upgrade(engine)
     sync(BEFORE, engine)
     empty_database.execute("INSERT INTO unconfirmed_removals SELECT template_id, 1, changed_at, 'x', 1 = 1 FROM templates")
     if empty_database.kind == "postgresql":
-        assert paste(native_command(engine, file, restore=True)) != 0
+        assert paste(engine, native_command(engine, file, restore=True)) != 0
         assert schema.current(engine)[0] == schema.HEAD
     else:
-        assert paste(native_command(engine, file, restore=True)) == 0
+        assert paste(engine, native_command(engine, file, restore=True)) == 0
         with pytest.raises(SchemaError, match=r"program or version have the names .*: unconfirmed_removals") as refused:
             schema.upgrade(engine)
         assert refused.value.hint.endswith("restore it into an empty database.")
@@ -321,7 +324,7 @@ def test_an_older_backup_of_a_server_is_restored_into_an_empty_database(empty_da
         "mariadb": (f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}`", f"USE `{name}`"),
     }[empty_database.kind]:
         empty_database.execute(statement)
-    assert paste(native_command(engine, file, restore=True)) == 0
+    assert paste(engine, native_command(engine, file, restore=True)) == 0
     schema.upgrade(engine)
     sync(BEFORE, engine)
     assert anomalies(empty_database) == []

@@ -91,7 +91,9 @@ class Upstream(Hostile):
             self.held += 1
             self.gate.wait(60)
         status, answer, headers = self.reply or self._page(request)
-        return as_json(answer, status=status, headers=(("date", formatdate(usegmt=True)), *headers.items()), end="close")
+        # Announced, because an immediate retry could use a connection that is closed at that moment.
+        sent = {"date": formatdate(usegmt=True), "connection": "close", **headers}
+        return as_json(answer, status=status, headers=tuple(sent.items()), end="close")
 
     def _page(self, request: Request) -> tuple[int, dict[str, Any], dict[str, str]]:
         if request.headers.get("x-api-key") not in self.keys:

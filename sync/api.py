@@ -276,8 +276,8 @@ class Catalog:
 
         Raises:
             UnknownRun: there is no such run.
-            NoSuchPast: the time is in the future or before the end of the first applied run; or the run has not ended, or was
-                skipped before any run was applied.
+            NoSuchPast: a time in the future, or before the end of the first applied run; a run that is still active, or one
+                that was skipped when no run had been applied yet.
             Pruned: `template-sync prune` deleted the history of that time.
             ValueError: a datetime without a time zone, or another type.
         """

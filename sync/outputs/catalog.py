@@ -124,8 +124,8 @@ class FieldChange(Struct):
             str,
             one_of("old", "new"),
             doc(
-                "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field was missing, "
-                "not null"
+                "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field did not exist, "
+                "unlike a field that is null"
             ),
         ]
         | UnsetType

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @sync_command(
-    "Show the differences between the catalogs after two runs or at two times. Without a second one: up to --as-of, or up to now.",
+    "Show the differences between the catalogs after two runs or at two times. Without a second one: up to --as-of, or to now.",
     *DATABASE_FLAGS,
 )  # fmt: skip
 @click.argument("before", type=POINT_IN_TIME, metavar="RUN|INSTANT")

@@ -83,7 +83,7 @@ PINNED: dict[int, dict[str, dict[str, Any]]] = {
 
 MODULES = {
     "first": {
-        "sync": 58, "sqlalchemy": 132, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 20, "click": 12, "msgspec": 12,
+        "sync": 59, "sqlalchemy": 132, "httpx": 22, "httpcore": 26, "h11": 11, "structlog": 20, "click": 12, "msgspec": 12,
         "alembic": 50,
     },
     "no change": {

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.errors import DatabaseError, LeaseBusy, SchemaAhead, SchemaError
-from sync.store.database_errors import Retry, code_of, translate_errors
+from sync.errors import DatabaseError, SchemaAhead, SchemaError
+from sync.store.database_errors import code_of, translate_errors
 from sync.store.database_url import missing_file
-from sync.store.engine import reading, writing
-from sync.store.lease import database_clock, is_dead, process_mark, process_name
+from sync.store.engine import reading
 from sync.store.sqlite_file import create_file, enable_wal, require_file
 from sync.store.tables import VIEWS, metadata
 
@@ -178,6 +177,8 @@ _CONCURRENT_DDL = {1213, 1684}
 def _upgrade(engine: sa.Engine, target: str, waiting: Callable[[str], None]) -> None:
     from alembic import command
 
+    from sync.store.upgrade_lease import hold_lease_for_upgrade
+
     is_downgrade = target == "base" or target.startswith("-")
 
     def needed() -> bool:
@@ -212,75 +213,6 @@ def _migrations() -> Path:
     package = Path(__file__).parent.parent
     checkout = package.parent / "migrations"
     return checkout if (checkout / "env.py").exists() else package / "_migrations"
-
-
-_UPGRADE_TTL = 3600.0
-"""Seconds until the lease of an upgrade that was killed on another host expires; on this host its death is detected."""
-
-_ROW = sa.table("sync_lease", *(sa.column(name) for name in ("holder", "process", "fence", "expires", "ttl")))
-
-
-@contextmanager
-def hold_lease_for_upgrade(
-    engine: sa.Engine,
-    *,
-    needed: Callable[[], bool],
-    within: float = 20 * 60.0,
-    waiting: Callable[[str], None] = lambda _holder: None,
-) -> Iterator[None]:
-    """Hold the lease during the block, if an upgrade is needed: it waits for the active run, and runs wait for it.
-
-    It uses only columns that every revision has. The raised fencing token prevents the commit of a run that lost the lease.
-
-    Args:
-        engine: the database; the lease is acquired and released by separate connections.
-        needed: returns whether an upgrade is needed, as another process may have finished it meanwhile.
-        within: maximum wait for the holder of the lease, in seconds; by default twice the default of SYNC_DEADLINE.
-        waiting: called once with the name of the holder, if there is one.
-
-    Raises:
-        LeaseBusy: the lease was held for the whole time.
-    """
-    ends, reported, fence = time.monotonic() + within, False, None
-    while needed():
-        holder, fence = Retry()(lambda: _try_acquire(engine))  # on a Galera cluster two upgrades conflict
-        if holder is None:
-            break
-        if time.monotonic() > ends:
-            raise LeaseBusy(
-                f"Nothing was upgraded: {holder} has held the lease for {within:g} s.",
-                hint="Wait until it ends, or release the lease: template-sync lease release --force.",
-            )
-        if not reported:
-            waiting(holder)
-            reported = True
-        time.sleep(0.25)
-    try:
-        yield
-    finally:
-        if fence is not None:
-            with suppress(DatabaseError), writing(engine) as connection:  # otherwise it expires
-                connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(expires=0, holder=None, process=None))
-
-
-def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
-    """Try once; return the holder, or None and the acquired fencing token; None twice if there is no lease."""
-    with writing(engine) as connection:
-        inspector = sa.inspect(connection)
-        if not inspector.has_table(_ROW.name):
-            return None, None
-        left = (_ROW.c.expires - database_clock(connection)).label("left")
-        found = connection.execute(sa.select(_ROW.c.holder, _ROW.c.process, _ROW.c.fence, left)).one_or_none()
-        if found is None:
-            return None, None
-        if found.left > 0 and not is_dead(found.process):
-            return found.holder or "an unnamed process", None
-        mine: dict[str, Any] = {"holder": f"db upgrade on {process_name()}", "process": process_mark(), "fence": found.fence + 1}
-        if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # revision 0001 does not have it
-            mine["ttl"] = _UPGRADE_TTL
-        mine["expires"] = database_clock(connection) + _UPGRADE_TTL
-        taken = connection.execute(sa.update(_ROW).where(_ROW.c.fence == found.fence).values(mine))
-        return (None, found.fence + 1) if taken.rowcount == 1 else ("another process", None)
 
 
 def differences(engine: sa.Engine) -> Iterable[str]:

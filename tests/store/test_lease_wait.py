@@ -16,8 +16,8 @@ from sync.store.acquire import WAIT_SECONDS, LeaseWait
 from sync.store.apply import Store
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
-from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
+from sync.store.upgrade_lease import hold_lease_for_upgrade
 from sync.synchronise import synchronise
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, on_each_statement, real_clock, sync, take_lease
 

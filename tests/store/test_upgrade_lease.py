@@ -13,8 +13,8 @@ from sync.errors import LeaseBusy, LeaseLost
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import writing
-from sync.store.schema import hold_lease_for_upgrade
 from sync.store.tables import sync_lease
+from sync.store.upgrade_lease import hold_lease_for_upgrade
 from tests.faults import BEFORE, age_lease, anomalies, sync, take_lease, wait_for
 
 if TYPE_CHECKING:

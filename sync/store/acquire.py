@@ -50,24 +50,17 @@ POLL = RetryPolicy(waits=(0.05, 0.1, 0.2, 0.4), jitter=(0.5, 1.5))
 """Waits between polls, in seconds."""
 
 
-def _do_nothing(*_: object) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class LeaseWait:
-    """How an acquisition waits for the lease.
+    """How long an acquisition waits for the lease, in seconds (0: one attempt), and which calls end the wait by an error.
 
-    Attributes:
-        seconds: maximum wait; 0: one attempt.
-        stop: called before each pause; an error that it raises ends the wait.
-        check: called with a connection at each poll, and when the row of the lease is locked; an error that it raises ends the
-            wait, for example because another process already did the work.
+    `stop` is called before each pause; `check` at each poll and when the row of the lease is locked, for example to find out that
+    another process already did the work.
     """
 
     seconds: float = WAIT_SECONDS
-    stop: Callable[[], None] = _do_nothing
-    check: Callable[[sa.Connection], None] = _do_nothing
+    stop: Callable[[], None] = lambda: None
+    check: Callable[[sa.Connection], None] = lambda _connection: None
 
 
 def acquire(
@@ -76,11 +69,11 @@ def acquire(
     """Acquire the lease and insert the row of the run in one transaction; return the run as it starts with the lease.
 
     Rows that a dead holder left `running` become `interrupted`. If another run holds the lease, or every attempt conflicts with
-    other nodes, a `skipped` row is inserted; not for a refresh.
+    other nodes, a `skipped` row is inserted; not for a refresh, which also waits for every holder.
 
     Args:
         engine: the database.
-        run: the run; if its trigger is `refresh` it waits for every holder, otherwise for a refresh only.
+        run: the run.
         ttl: seconds after which the lease expires unless it is renewed.
         clock: returns the start of the run after a wait, aware.
         retry: retries conflicts; its sleep, random and clock are those of the wait.
@@ -112,11 +105,9 @@ def acquire(
 
 @dataclass(slots=True)
 class _Attempt:
-    """Acquires the lease in one transaction, which can be repeated with the same token.
+    """Acquires the lease in one transaction, which can be repeated with the same token; `in_doubt`: COMMIT was sent.
 
-    Attributes:
-        may_wait: whether another attempt may follow; a run that finds a refresh then goes before other refreshes for a while.
-        in_doubt: whether COMMIT was sent.
+    If another attempt may follow (`may_wait`), a run that finds a refresh goes before other refreshes for a while.
     """
 
     engine: sa.Engine

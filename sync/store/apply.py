@@ -150,7 +150,7 @@ class Store:
             return run
         try:
             with writing(self.engine) as connection:
-                connection.execute(sa.update(sync_runs).where(_row_of(lease)).values(finished_at=now))
+                connection.execute(sa.update(sync_runs).where(leases.row_of(lease)).values(finished_at=now))
         except DatabaseError:
             pass  # the result is recorded; only its time is early
         return replace(run, finished_at=now)
@@ -164,7 +164,7 @@ class Store:
             self.retry.sleep(pause)
             try:
                 with reading(self.engine) as connection:
-                    found = connection.scalar(sa.select(sync_runs.c.status).where(_row_of(lease)))
+                    found = connection.scalar(sa.select(sync_runs.c.status).where(leases.row_of(lease)))
             except DatabaseError:
                 continue
             return bool(found == str(run.status))
@@ -175,7 +175,7 @@ class Store:
 
         Every transaction locks the row of the lease first, so that two processes cannot deadlock.
         """
-        still = sa.and_(_row_of(lease), sync_runs.c.status == str(Status.RUNNING))
+        still = sa.and_(leases.row_of(lease), sync_runs.c.status == str(Status.RUNNING))
 
         def write() -> None:
             with writing(self.engine) as connection:
@@ -198,8 +198,3 @@ class Store:
                 return leases.insert_run(connection, row)
 
         return replace(run, run_id=self.retry(write), holder=leases.process_name())
-
-
-def _row_of(lease: leases.Lease) -> sa.ColumnElement[bool]:
-    """Return the condition for the row of a run; after the database lost commits, another run can have the same number."""
-    return sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)

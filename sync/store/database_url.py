@@ -25,10 +25,10 @@ _DRIVERS = {
     "mariadb": "mysql+pymysql",
     "sqlite": "sqlite",
 }
+_SQLITE_URI_OPTIONS = {"uri", "mode", "cache", "immutable", "nolock", "psow", "vfs"}
+"""Options of SQLite's `file:` URIs; the driver ignores them without `uri=true`."""
 _OPTIONS = {
-    "pysqlite": {
-        "timeout", "check_same_thread", "cached_statements", "uri", "mode", "cache", "immutable", "nolock", "psow", "vfs",
-    },
+    "pysqlite": {"timeout", "check_same_thread", "cached_statements", *_SQLITE_URI_OPTIONS},
     "pymysql": {
         "host", "port", "user", "password", "database", "unix_socket", "charset", "collation", "sql_mode", "read_default_file",
         "read_default_group", "connect_timeout", "read_timeout", "write_timeout", "local_infile", "max_allowed_packet",
@@ -37,8 +37,6 @@ _OPTIONS = {
     },
 }  # fmt: skip
 """Options that a URL may set. The drivers have more: objects, and what this program sets itself."""
-_SQLITE_URI_OPTIONS = {"uri", "mode", "cache", "immutable", "nolock", "psow", "vfs"}
-"""Options of SQLite's `file:` URIs; the driver ignores them without `uri=true`."""
 _NOT_FOR_PSYCOPG = {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
 """libpq refuses unknown options by name; these are psycopg's own."""
 

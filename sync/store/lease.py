@@ -16,7 +16,7 @@ import os
 import socket
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,9 @@ _CLOCKS = {
     "postgresql": "cast(extract(epoch from clock_timestamp()) as double precision)",
     "mysql": "cast(unix_timestamp(now(6)) as double)",
 }
+
+FREE = {"expires": 0, "holder": None, "process": None}
+"""The columns of a lease that no process holds."""
 
 SLACK = 1.0
 """Seconds; the clocks of the databases have different resolutions."""
@@ -100,16 +103,14 @@ def insert_run(connection: sa.Connection, row: dict[str, Any]) -> int:
 
 def close_abandoned(connection: sa.Connection, now: datetime) -> None:
     """Mark every `running` row as `interrupted`; the caller holds the lease, so none of these runs is active."""
-    connection.execute(
-        sa.update(sync_runs)
-        .where(sync_runs.c.status == str(Status.RUNNING))
-        .values(
-            status=str(Status.INTERRUPTED),
-            finished_at=now,
-            error_code="interrupted",
-            error="The process ended without reporting a result; nothing of this run was applied.",
-        )
-    )
+    error = "The process ended without reporting a result; nothing of this run was applied."
+    interrupted = {"status": str(Status.INTERRUPTED), "finished_at": now, "error_code": "interrupted", "error": error}
+    connection.execute(sa.update(sync_runs).where(sync_runs.c.status == str(Status.RUNNING)).values(interrupted))
+
+
+def row_of(lease: Lease) -> sa.ColumnElement[bool]:
+    """Return the condition for the row of a run; after the database lost commits, another run can have the same number."""
+    return sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
 
 
 def check_fence(connection: sa.Connection, lease: Lease) -> None:
@@ -122,9 +123,7 @@ def check_fence(connection: sa.Connection, lease: Lease) -> None:
     """
     if renew(connection, lease):
         return
-    # The token is compared, because MariaDB assigns a lost number again.
-    this_run = sa.and_(sync_runs.c.run_id == lease.run_id, sync_runs.c.token == lease.token)
-    if connection.execute(sa.select(sync_runs.c.run_id).where(this_run)).one_or_none() is None:
+    if connection.scalar(sa.select(sync_runs.c.run_id).where(row_of(lease))) is None:
         raise LeaseLost(
             "The database lost the row of this run: its history went back, as after a failover to a lagging standby or after a "
             "restore. Nothing of this run was applied.",
@@ -143,7 +142,7 @@ def _lease_lost() -> LeaseLost:
 
 def release(connection: sa.Connection, lease: Lease) -> None:
     """Release the lease if this run still holds it."""
-    connection.execute(sa.update(sync_lease).where(_same_lease(lease)).values(expires=0, holder=None, process=None))
+    connection.execute(sa.update(sync_lease).where(_same_lease(lease)).values(FREE))
 
 
 def _same_lease(lease: Lease) -> sa.ColumnElement[bool]:
@@ -170,8 +169,7 @@ def break_lease(engine: sa.Engine) -> Holder:
             left = (lease.expires - database_clock(connection)).label("left")
             query = sa.select(lease.holder, lease.process, lease.fence, left).with_for_update()
             former = connection.execute(query).one()
-            released = {"expires": 0, "holder": None, "process": None, "fence": former.fence + 1}
-            connection.execute(sa.update(sync_lease).values(released))
+            connection.execute(sa.update(sync_lease).values(**FREE, fence=former.fence + 1))
             close_abandoned(connection, datetime.now(UTC))
         return Holder(former.holder or "no holder", former.fence, former.left, is_dead(former.process))
 
@@ -191,30 +189,26 @@ def current_holder(connection: sa.Connection, *, lock: bool = False) -> Holder:
     left = (sync_lease.c.expires - database_clock(connection)).label("left")
     query = sa.select(sync_lease.c.holder, sync_lease.c.process, sync_lease.c.fence, sync_lease.c.ttl, left)
     found = connection.execute(query.with_for_update() if lock else query).one()
-    run = None
-    if found.holder is not None:
-        query = sa.select(sync_runs.c.started_at, sync_runs.c.trigger).where(sync_runs.c.fence == found.fence)
-        run = connection.execute(query).one_or_none()
     longest = found.left if found.ttl is None else found.ttl
-    return Holder(
+    holder = Holder(
         found.holder or "no holder",
         found.fence,
         min(found.left, longest),
         is_dead(found.process),
-        None if run is None else run.started_at,
         clock_was_set_back=found.left > longest + SLACK,
-        is_refresh=run is not None and run.trigger == REFRESH,
     )
+    if found.holder is None:
+        return holder
+    query = sa.select(sync_runs.c.started_at, sync_runs.c.trigger).where(sync_runs.c.fence == found.fence)
+    run = connection.execute(query).one_or_none()
+    return holder if run is None else replace(holder, since=run.started_at, is_refresh=run.trigger == REFRESH)
 
 
 @contextmanager
 def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], None]) -> Iterator[None]:
     """Renew the lease from a thread, three times per TTL, without an open transaction in between.
 
-    Args:
-        engine: the database.
-        lease: the lease to renew.
-        on_loss: called once if another run acquired the lease; it must make the block raise Interrupted.
+    If another run acquired the lease, `on_loss` is called once; it must make the block raise Interrupted.
 
     Raises:
         LeaseLost: instead of that Interrupted.
@@ -247,7 +241,7 @@ def renew_in_background(engine: sa.Engine, lease: Lease, on_loss: Callable[[], N
 
 
 def host_name() -> str:
-    """Return the host name."""
+    """Return the host name, cut to the length of the columns."""
     return socket.gethostname()[:200]
 
 

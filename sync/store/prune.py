@@ -25,16 +25,10 @@ from sync.store.tables import (
 
 
 def prune(engine: sa.Engine, *, before: datetime | None, keep_runs: int | None, dry_run: bool = False) -> dict[str, int]:
-    """Delete the history of old runs; return the number of deleted rows by kind, and the new `oldest_seq`.
+    """Delete what ended before a time, or before the `keep_runs` newest runs; `dry_run` only counts.
 
-    Open versions and prices, the last version of removed templates, and the runs that `status` shows are kept. It is one
-    transaction, which locks rows in the same order as a run.
-
-    Args:
-        engine: the database.
-        before: delete what ended before this time; or
-        keep_runs: keep this number of the newest runs.
-        dry_run: count only.
+    Return the number of deleted rows by kind, and the new `oldest_seq`. Open versions and prices, the last version of removed
+    templates, and the runs that `status` shows are kept. It is one transaction, which locks rows in the same order as a run.
     """
     require_current_schema(engine)
     return Retry()(lambda: _prune(engine, before, keep_runs, dry_run=dry_run))

@@ -129,9 +129,8 @@ def reading_current(source: Source) -> Iterator[sa.Connection]:
 
 def require_current_schema(engine: sa.Engine) -> None:
     """Do what `require_current` does, and refuse a SQLite file that does not exist."""
-    require_file(engine)
-    with translate_errors(engine), engine.connect() as connection:
-        require_current(connection)
+    with reading_current(engine):
+        pass
 
 
 def is_empty(engine: sa.Engine) -> bool:
@@ -224,14 +223,12 @@ def differences(engine: sa.Engine) -> Iterable[str]:
     with translate_errors(engine), engine.connect() as connection:
         require_current(connection)
         context = MigrationContext.configure(connection, opts={"include_name": is_own_table, "version_table": VERSION_TABLE})
-        compared = [str(each) for each in compare_metadata(context, metadata) if not _is_index_of_an_app(each)]
+        # A run is not affected by an additional index, unless it is unique; upgrades keep it.
+        compared = [
+            str(each) for each in compare_metadata(context, metadata) if not (each[0] == "remove_index" and not each[1].unique)
+        ]
         # Views and rows can be read only if the tables are there.
         return compared or [*_differing_views(connection), *_differing_single_rows(connection)]
-
-
-def _is_index_of_an_app(difference: Any) -> bool:
-    """Return whether a difference is an additional index, which affects no run unless it is unique; upgrades keep it."""
-    return difference[0] == "remove_index" and not difference[1].unique
 
 
 def _differing_views(connection: sa.Connection) -> Iterator[str]:

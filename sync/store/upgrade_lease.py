@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sync.errors import DatabaseError, LeaseBusy
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
-from sync.store.lease import database_clock, is_dead, process_mark, process_name
+from sync.store.lease import FREE, database_clock, is_dead, process_mark, process_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,24 +27,19 @@ def hold_lease_for_upgrade(
     engine: sa.Engine,
     *,
     needed: Callable[[], bool],
-    within: float = 20 * 60.0,
+    within: float = 20 * 60.0,  # twice the default of SYNC_DEADLINE
     waiting: Callable[[str], None] = lambda _holder: None,
 ) -> Iterator[None]:
     """Hold the lease during the block, if an upgrade is needed: it waits for the active run, and runs wait for it.
 
     It uses only columns that every revision has. The raised fencing token prevents the commit of a run that lost the lease.
-
-    Args:
-        engine: the database; the lease is acquired and released by separate connections.
-        needed: returns whether an upgrade is needed, as another process may have finished it meanwhile.
-        within: maximum wait for the holder of the lease, in seconds; by default twice the default of SYNC_DEADLINE.
-        waiting: called once with the name of the holder, if there is one.
+    `waiting` is called once with the name of the holder, if there is one.
 
     Raises:
-        LeaseBusy: the lease was held for the whole time.
+        LeaseBusy: the lease was held for the whole time, `within` seconds.
     """
     ends, reported, fence = time.monotonic() + within, False, None
-    while needed():
+    while needed():  # another process may have finished the upgrade meanwhile
         holder, fence = Retry()(lambda: _try_acquire(engine))  # on a Galera cluster two upgrades conflict
         if holder is None:
             break
@@ -62,7 +57,7 @@ def hold_lease_for_upgrade(
     finally:
         if fence is not None:
             with suppress(DatabaseError), writing(engine) as connection:  # otherwise it expires
-                connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(expires=0, holder=None, process=None))
+                connection.execute(sa.update(_ROW).where(_ROW.c.fence == fence).values(FREE))
 
 
 def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import context
+from alembic.util import CommandError
 
 from sync.errors import DatabaseError
 from sync.store.connecting import limit_reads
@@ -125,6 +126,9 @@ def _outside(connection: Connection, statement: str) -> Any:
         result = connection.exec_driver_sql(statement)
         return result.scalar() if result.returns_rows else None
 
+
+if context.is_offline_mode():
+    raise CommandError("--sql is not supported, because migrations read the database. Use `template-sync db upgrade`.")
 
 given = context.config.attributes.get("connection")
 if given is not None:

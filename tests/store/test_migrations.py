@@ -554,6 +554,14 @@ def test_the_alembic_command_works_in_a_checkout(empty_database: Database) -> No
     assert schema.current(empty_database.engine) == (schema.HEAD, schema.State.CURRENT)
 
 
+def test_the_alembic_command_refuses_to_print_sql() -> None:
+    command = [sys.executable, "-m", "alembic", "-c", str(ROOT / "alembic.ini"), "upgrade", "head", "--sql"]
+    ended = subprocess.run(command, check=False, cwd="/", capture_output=True, text=True)
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stderr
+    assert "--sql is not supported" in ended.stderr + ended.stdout
+
+
 @pytest.mark.ci_slice
 def test_an_installed_wheel_creates_a_sqlite_database(tmp_path: Path) -> None:
     run_python("-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=str(ROOT))

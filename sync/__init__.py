@@ -16,32 +16,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sync.api import Catalog as Catalog
-    from sync.errors import CatalogError as CatalogError
-    from sync.errors import ConfigurationError as ConfigurationError
-    from sync.errors import CursorLost as CursorLost
-    from sync.errors import DatabaseError as DatabaseError
-    from sync.errors import LeaseBusy as LeaseBusy
-    from sync.errors import MissingExtra as MissingExtra
-    from sync.errors import NoSuchPast as NoSuchPast
-    from sync.errors import Pruned as Pruned
-    from sync.errors import SchemaError as SchemaError
-    from sync.errors import SyncError as SyncError
-    from sync.errors import TryLater as TryLater
-    from sync.errors import UnknownRun as UnknownRun
-    from sync.errors import UnknownTemplate as UnknownTemplate
-    from sync.forms.form import Form as Form
-    from sync.forms.validation import Problem as Problem
-    from sync.reader.values import CatalogStatus as CatalogStatus
-    from sync.reader.values import Change as Change
-    from sync.reader.values import FieldChange as FieldChange
-    from sync.reader.values import Page as Page
-    from sync.reader.values import Price as Price
-    from sync.reader.values import PricePeriod as PricePeriod
-    from sync.reader.values import Tag as Tag
-    from sync.reader.values import TagCount as TagCount
-    from sync.reader.values import Template as Template
-    from sync.reader.values import TypeCount as TypeCount
+    from sync.api import Catalog  # noqa: I001 - as in the table below
+    from sync.errors import (
+        CatalogError, ConfigurationError, CursorLost, DatabaseError, LeaseBusy, MissingExtra, NoSuchPast, Pruned, SchemaError,
+        SyncError, TryLater, UnknownRun, UnknownTemplate,
+    )  # fmt: skip
+    from sync.forms.form import Form
+    from sync.forms.validation import Problem
+    from sync.reader.values import (
+        CatalogStatus, Change, FieldChange, Page, Price, PricePeriod, Tag, TagCount, Template, TypeCount,
+    )  # fmt: skip
 
 __version__ = "1.0.0"
 

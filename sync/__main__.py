@@ -11,9 +11,6 @@ _GC_THRESHOLD = 50_000
 
 def main() -> None:
     """Run the command line."""
-    if sys.argv[1:] in (["--version"], ["--help"], ["-h"]):  # no import is needed
-        _print_version_or_help(sys.argv[1])
-        return
     # The default threshold of 700 starts a collection for every 700 new objects; imports create 100,000, without garbage.
     gc.set_threshold(_GC_THRESHOLD)
     from sync.config.resource_limits import resource_error  # now, because after a MemoryError its import could fail, too
@@ -33,41 +30,24 @@ def _run_command() -> None:
     from sync.commands.output import flush_streams, open_closed_streams
 
     open_closed_streams()
+    stdout = sys.stdout
     try:
         cli(prog_name="template-sync")
     except SystemExit as end:
+        if sys.stdout is not stdout:  # click replaced it, because the reader of a help text closed the pipe: no error
+            sys.exit(0)
         # Docker reserves exit code 2 of a health check, so `health` exits with 0 or 1 only, also for usage errors.
         if sys.argv[1:2] == ["health"] and end.code not in {0, None}:
             sys.exit(1)
         raise
     except OSError as error:  # of click's own output, such as `run --help`
-        _report_lost_output(error)
+        flush_streams()
+        with suppress(OSError):  # stderr may be as full
+            sys.stderr.write(f"error: The output could not be written: {error.strerror}.\n")
+        sys.exit(1)
     finally:
         flush_streams()
         gc.freeze()  # the final collection would take 0.04 s, an eighth of a short run
-
-
-def _print_version_or_help(flag: str) -> None:
-    from sync import __version__, commands
-
-    text = (f"template-sync {__version__}" if flag == "--version" else commands.front_page()) + "\n"
-    try:
-        if sys.stdout is not None:  # closed by the caller
-            sys.stdout.write(text)
-            sys.stdout.flush()
-    except OSError as error:
-        _report_lost_output(error)
-
-
-def _report_lost_output(error: OSError) -> None:
-    from sync.commands.output import flush_streams
-
-    flush_streams()
-    if not isinstance(error, BrokenPipeError):
-        with suppress(OSError):  # stderr may be as full
-            sys.stderr.write(f"error: The output could not be written: {error.strerror}.\n")
-        flush_streams()
-        sys.exit(1)
 
 
 if __name__ == "__main__":

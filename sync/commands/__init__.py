@@ -1,4 +1,4 @@
-"""One command a file; here the text of `template-sync --help`, without imports, so that the help is printed at once."""
+"""One command a file; here the text of `template-sync --help`, for which no command is imported."""
 
 from __future__ import annotations
 

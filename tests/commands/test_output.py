@@ -165,6 +165,16 @@ def test_a_full_or_closed_stdout_is_an_error_without_a_traceback(flag: str, tmp_
         assert (done.returncode, done.stderr.startswith(message), "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 
+@pytest.mark.parametrize("flag", ["--help", "run --help"])
+def test_a_reader_that_closes_the_pipe_of_a_help_text_is_no_error(flag: str, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [sys.executable, "-m", "sync", *flag.split()]
+    done = subprocess.run(line, cwd=tmp_path, env=environment(), stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_byte_order_mark_in_a_file_of_the_settings_is_ignored(upstream: Upstream, tmp_path: Path) -> None:
     hooks = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_file = "secret"\n'
     contents = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
 from sync.catalog.document import DOCUMENT_KEYS
 from sync.catalog.fields import FIELDS
@@ -38,10 +38,6 @@ def one_of(*words: str) -> Meta:
 
 
 TemplateId = Annotated[str, doc("template ID", "104909826")]
-Title = Annotated[str | None, doc("title in Chinese")]
-TitleEn = Annotated[str | None, doc("title in English")]
-FirstSeenAt = Annotated[Time, doc("time at which this database first stored the template")]
-ChangedAt = Annotated[Time, doc("time of the last change that this database recorded")]
 RemovedAt = Annotated[Time | None, doc("time of removal; null while the template is present")]
 FormHash = Annotated[str, doc("hash of the template's form; not in the view `change_feed` and not in CSV")]
 Resolution = Annotated[str, doc("resolution, such as `720p`", "720p")]
@@ -100,13 +96,24 @@ class Template(CatalogFields):  # type: ignore[misc]  # its fields are declared 
     form_hash: FormHash
 
 
-class ShownTemplate(CatalogFields):  # type: ignore[misc]  # likewise
+class StoredTemplate(CatalogFields):  # type: ignore[misc]  # likewise
     """One template, present or removed."""
 
-    first_seen_at: FirstSeenAt
-    changed_at: ChangedAt
+    first_seen_at: Annotated[Time, doc("time at which this database first stored the template")]
+    changed_at: Annotated[Time, doc("time of the last change that this database recorded")]
     removed_at: RemovedAt
+
+
+class ShownTemplate(StoredTemplate):
+    """One template, present or removed."""
+
     form_hash: FormHash
+
+
+_ABSENT = (
+    "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field did not exist, unlike a field "
+    "that is null"
+)
 
 
 class FieldChange(Struct):
@@ -119,17 +126,7 @@ class FieldChange(Struct):
     new: Annotated[Anything, doc("value after the change")]
     gained: Annotated[list[Tag], doc("for `tags` only: added tags")] | UnsetType = UNSET
     lost: Annotated[list[Tag], doc("for `tags` only: removed tags")] | UnsetType = UNSET
-    absent: (
-        Annotated[
-            str,
-            one_of("old", "new"),
-            doc(
-                "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field did not exist, "
-                "unlike a field that is null"
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    absent: Annotated[str, one_of("old", "new"), doc(_ABSENT)] | UnsetType = UNSET
 
 
 class PriceMove(Struct):
@@ -140,62 +137,53 @@ class PriceMove(Struct):
     new: Annotated[float | None, doc("credits after the change; null if there is no price any more")]
 
 
-Kind = Annotated[str, one_of("added", "changed", "removed"), doc("kind of change")]
-Fields = Annotated[list[FieldChange], doc("for `changed`: the changed fields; otherwise empty")]
-Evidence = Annotated[
-    Annotated[str, one_of("lookup", "walks", "accepted")] | None,
-    doc(
-        "what confirmed a removal: `lookup` (the API did not find the ID), `walks` (two walks and a sample of look-ups) or "
-        "`accepted` (an operator); otherwise null"
-    ),
-]
-Breaking = Annotated[
-    list[Annotated[str, doc("reason; details follow the first colon", "removed", "resolution-gone:720p")]],
-    doc("why requests that were valid may now fail or have another result; empty if none"),
-]
-Document = Annotated[Template | None, doc("the template after the change; null for `removed`")]
-Before = Annotated[Template | None, doc("for `removed`: the last version of the template; otherwise null")]
-Seq = Annotated[int, doc("sequence number in the feed, without gaps")]
-ChangeRun = Annotated[int, doc("ID of the run that recorded the change")]
-ChangeTime = Annotated[Time, doc("time at which that run finished")]
-
-
 class Change(Struct):
     """One change of the feed."""
 
-    seq: Seq
-    run_id: ChangeRun
-    at: ChangeTime
+    seq: Annotated[int, doc("sequence number in the feed, without gaps")]
+    run_id: Annotated[int, doc("ID of the run that recorded the change")]
+    at: Annotated[Time, doc("time at which that run finished")]
     template_id: TemplateId
-    kind: Kind
-    fields: Fields
-    evidence: Evidence
+    kind: Annotated[str, one_of("added", "changed", "removed"), doc("kind of change")]
+    fields: Annotated[list[FieldChange], doc("for `changed`: the changed fields; otherwise empty")]
+    evidence: Annotated[
+        Annotated[str, one_of("lookup", "walks", "accepted")] | None,
+        doc(
+            "what confirmed a removal: `lookup` (the API did not find the ID), `walks` (two walks and a sample of look-ups) or "
+            "`accepted` (an operator); otherwise null"
+        ),
+    ]
     prices: Annotated[list[PriceMove], doc("the changed prices")]
-    breaking: Breaking
+    breaking: Annotated[
+        list[Annotated[str, doc("reason; details follow the first colon", "removed", "resolution-gone:720p")]],
+        doc("why requests that were valid may now fail or have another result; empty if none"),
+    ]
     cursor: Annotated[str, doc("position in the feed after this change")]
-    document: Document
-    before: Before
+    document: Annotated[Template | None, doc("the template after the change; null for `removed`")]
+    before: Annotated[Template | None, doc("for `removed`: the last version of the template; otherwise null")]
 
 
-class RunChange(Struct):
-    """One change of a run, without `seq` and `cursor`; the feed has both."""
-
-    kind: Kind
-    template_id: TemplateId
-    fields: Fields
-    evidence: Evidence
-    document: Document
-    before: Before
+def fields_of(struct: Any, *names: str) -> list[tuple[str, Any]]:
+    """Give fields of a struct for a smaller one, as `msgspec.defstruct` takes them."""
+    kinds = {field.name: field.type for field in structs.fields(struct)}
+    return [(name, kinds[name]) for name in names]
 
 
-class NetChange(Struct):
-    """One difference between the catalogs at two points in time."""
-
-    kind: Kind
-    template_id: TemplateId
-    fields: Fields
-    document: Document
-    before: Annotated[Template, doc("only for `removed`: the last version of the template")] | UnsetType = UNSET
+RunChange: Any = defstruct(
+    "RunChange",
+    fields_of(Change, "kind", "template_id", "fields", "evidence", "document", "before"),
+    namespace={"__doc__": "One change of a run, without `seq` and `cursor`; the feed has both."},
+    module=__name__,
+)
+NetChange: Any = defstruct(
+    "NetChange",
+    [
+        *fields_of(Change, "kind", "template_id", "fields", "document"),
+        ("before", Annotated[Template, doc("only for `removed`: the last version of the template")] | UnsetType, UNSET),
+    ],
+    namespace={"__doc__": "One difference between the catalogs at two points in time."},
+    module=__name__,
+)
 
 
 class Run(Struct):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType, defstruct, field
 
 from sync.outputs import catalog
-from sync.outputs.catalog import OpenObject, RemovedAt, Run, RunChange, Template, TemplateId, Time, doc, one_of
+from sync.outputs.catalog import OpenObject, RemovedAt, Run, RunChange, Template, TemplateId, Time, doc, fields_of, one_of
 
 
 class Outcome(Run):
@@ -45,26 +45,21 @@ class SiteBuilt(Struct):
     covers_missing: Annotated[int, doc("covers that could not be fetched")]
 
 
-LeaseActive = Annotated[bool, doc("whether the lease is held")]
-LeaseHolder = Annotated[str | None, doc("lease holder; null if the lease is free")]
-LeaseSeconds = Annotated[float, doc("seconds until the lease expires unless it is renewed")]
-
-
-class LeaseState(Struct):
-    """The state of the lease."""
-
-    active: LeaseActive
-    holder: LeaseHolder
-    seconds_left: LeaseSeconds
-
-
 class Lease(Struct):
     """The lease."""
 
-    active: LeaseActive
-    holder: LeaseHolder
+    active: Annotated[bool, doc("whether the lease is held")]
+    holder: Annotated[str | None, doc("lease holder; null if the lease is free")]
     fence: Annotated[int, doc("fencing token; every acquisition increments it")]
-    seconds_left: LeaseSeconds
+    seconds_left: Annotated[float, doc("seconds until the lease expires unless it is renewed")]
+
+
+LeaseState: Any = defstruct(
+    "LeaseState",
+    fields_of(Lease, "active", "holder", "seconds_left"),
+    namespace={"__doc__": "The state of the lease."},
+    module=__name__,
+)
 
 
 class Standby(Struct):
@@ -157,20 +152,16 @@ class PendingRemoval(Struct):
     document: Annotated[Template, doc("the template, which is still present")]
 
 
-ExportCursor = Annotated[str, doc("position of this catalog in the feed; `changes --since` continues from it")]
-
-
-class CatalogAt(Struct):
-    """The catalog, and its position in the feed."""
-
-    cursor: ExportCursor
-    templates: Annotated[list[Template], doc("templates")]
-
-
 class FirstLine(Struct):
     """The position in the feed of the catalog that follows."""
 
-    cursor: ExportCursor
+    cursor: Annotated[str, doc("position of this catalog in the feed; `changes --since` continues from it")]
+
+
+class CatalogAt(FirstLine):
+    """The catalog, and its position in the feed."""
+
+    templates: Annotated[list[Template], doc("templates")]
 
 
 class TagCount(Struct):

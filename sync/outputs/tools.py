@@ -35,6 +35,7 @@ Since = Annotated[
     Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`"),
 ]
 More = Annotated[bool, doc("whether more rows follow")]
+Shortened = Annotated[bool, doc("true: texts or lists were truncated to limit the size")]
 NextPage = Annotated[str | None, doc("argument `after` for the next page; null if this is the last page")]
 
 
@@ -105,7 +106,7 @@ class CatalogStatusArguments(Struct, forbid_unknown_fields=True):
 class Answer(Struct, kw_only=True):
     """The key that every result may have."""
 
-    shortened: Annotated[bool, doc("true: texts or lists were truncated to limit the size")] | UnsetType = UNSET
+    shortened: Shortened | UnsetType = UNSET
 
 
 TemplateSummary: Any = defstruct(
@@ -119,16 +120,16 @@ TemplateSummary: Any = defstruct(
 )  # fmt: skip
 
 
+_UNKNOWN = "if nothing matches: filter values that no template has, with similar existing ones"
+
+
 class FoundTemplates(Answer):
     """Templates that match the filters."""
 
     templates: Annotated[list[TemplateSummary], doc("matching templates")]
     more: More
     after: NextPage
-    unknown: (
-        Annotated[list[str], doc("if nothing matches: filter values that no template has, with similar existing ones")]
-        | UnsetType
-    ) = UNSET
+    unknown: Annotated[list[str], doc(_UNKNOWN)] | UnsetType = UNSET
 
 
 class FilterValue(Struct):
@@ -153,13 +154,10 @@ class FilterValues(Answer):
     ratio: _Values
 
 
-class WholeTemplate(catalog.CatalogFields):  # type: ignore[misc]  # its fields are declared in `catalog.fields`
+class WholeTemplate(catalog.StoredTemplate):
     """One template, present or removed."""
 
-    first_seen_at: catalog.FirstSeenAt
-    changed_at: catalog.ChangedAt
-    removed_at: catalog.RemovedAt
-    shortened: Annotated[bool, doc("true: texts or lists were truncated to limit the size")] | UnsetType = UNSET
+    shortened: Shortened | UnsetType = UNSET
 
 
 class FormAnswer(Answer):
@@ -200,19 +198,16 @@ class PriceHistory(Answer):
     after: NextPage
 
 
-class ChangeSummary(Struct):
-    """One change, with the titles of the template."""
-
-    seq: catalog.Seq
-    run_id: catalog.ChangeRun
-    at: catalog.ChangeTime
-    template_id: catalog.TemplateId
-    kind: catalog.Kind
-    fields: catalog.Fields
-    evidence: catalog.Evidence
-    breaking: catalog.Breaking
-    title: catalog.Title
-    title_en: catalog.TitleEn
+ChangeSummary: Any = defstruct(
+    "ChangeSummary",
+    [
+        *catalog.fields_of(catalog.Change, "seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "breaking"),
+        ("title", Annotated[str | None, doc("title in Chinese")]),
+        ("title_en", Annotated[str | None, doc("title in English")]),
+    ],
+    namespace={"__doc__": "One change, with the titles of the template."},
+    module=__name__,
+)
 
 
 class RecentChanges(Answer):

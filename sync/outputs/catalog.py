@@ -37,6 +37,17 @@ def one_of(*words: str) -> Meta:
     return Meta(extra_json_schema={"enum": [*words]})
 
 
+def declare(name: str, description: str, *fields: tuple[str, Any] | tuple[str, Any, Any]) -> Any:
+    """Declare a struct from fields that `fields_of` or `catalog_fields` returned."""
+    return defstruct(name, fields, namespace={"__doc__": description})
+
+
+def fields_of(struct: Any, *names: str) -> list[tuple[str, Any]]:
+    """Return fields of a struct, for a smaller one."""
+    kinds = {field.name: field.type for field in structs.fields(struct)}
+    return [(name, kinds[name]) for name in names]
+
+
 TemplateId = Annotated[str, doc("template ID", "104909826")]
 RemovedAt = Annotated[Time | None, doc("time of removal; null while the template is present")]
 FormHash = Annotated[str, doc("hash of the template's form; not in the view `change_feed` and not in CSV")]
@@ -74,7 +85,7 @@ _BY_COLUMN = {field.column: field for field in reversed(FIELDS)}
 
 
 def catalog_fields(*columns: str) -> list[tuple[str, Any]]:
-    """Give the declared fields of these columns, as `msgspec.defstruct` takes them."""
+    """Return the fields of these columns, from their declarations."""
     return [
         (name, TemplateId if name == "template_id" else Annotated[_TYPES[field.kind], doc(field.description)])
         for name, field in ((name, _BY_COLUMN[name]) for name in columns)
@@ -82,12 +93,10 @@ def catalog_fields(*columns: str) -> list[tuple[str, Any]]:
 
 
 _EXTRA = Annotated[OpenObject, doc("fields of the API that this version does not know, under their original names")]
-CatalogFields: Any = defstruct(
-    "CatalogFields",
-    [*catalog_fields(*DOCUMENT_KEYS[:-1]), ("extra", _EXTRA)],
-    namespace={"__doc__": "The fields of a template that the catalog defines."},
-    module=__name__,
-)
+CatalogFields: Any = declare(
+    "CatalogFields", "The fields of a template that the catalog defines.",
+    *catalog_fields(*DOCUMENT_KEYS[:-1]), ("extra", _EXTRA),
+)  # fmt: skip
 
 
 class Template(CatalogFields):  # type: ignore[misc]  # its fields are declared in `catalog.fields`
@@ -163,27 +172,15 @@ class Change(Struct):
     before: Annotated[Template | None, doc("for `removed`: the last version of the template; otherwise null")]
 
 
-def fields_of(struct: Any, *names: str) -> list[tuple[str, Any]]:
-    """Give fields of a struct for a smaller one, as `msgspec.defstruct` takes them."""
-    kinds = {field.name: field.type for field in structs.fields(struct)}
-    return [(name, kinds[name]) for name in names]
-
-
-RunChange: Any = defstruct(
-    "RunChange",
-    fields_of(Change, "kind", "template_id", "fields", "evidence", "document", "before"),
-    namespace={"__doc__": "One change of a run, without `seq` and `cursor`; the feed has both."},
-    module=__name__,
-)
-NetChange: Any = defstruct(
-    "NetChange",
-    [
-        *fields_of(Change, "kind", "template_id", "fields", "document"),
-        ("before", Annotated[Template, doc("only for `removed`: the last version of the template")] | UnsetType, UNSET),
-    ],
-    namespace={"__doc__": "One difference between the catalogs at two points in time."},
-    module=__name__,
-)
+RunChange: Any = declare(
+    "RunChange", "One change of a run, without `seq` and `cursor`; the feed has both.",
+    *fields_of(Change, "kind", "template_id", "fields", "evidence", "document", "before"),
+)  # fmt: skip
+_BEFORE = Annotated[Template, doc("only for `removed`: the last version of the template")] | UnsetType
+NetChange: Any = declare(
+    "NetChange", "One difference between the catalogs at two points in time.",
+    *fields_of(Change, "kind", "template_id", "fields", "document"), ("before", _BEFORE, UNSET),
+)  # fmt: skip
 
 
 class Run(Struct):

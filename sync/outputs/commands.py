@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType, defstruct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from sync.outputs import catalog
-from sync.outputs.catalog import OpenObject, RemovedAt, Run, RunChange, Template, TemplateId, Time, doc, fields_of, one_of
+from sync.outputs.catalog import OpenObject, RemovedAt, Run, Template, TemplateId, Time, declare, doc, fields_of, one_of
 
 
 class Outcome(Run):
     """One run, as it is printed when it finishes."""
 
     hint: Annotated[str | None, doc("what to do about the error; null if nothing needs to be done")]
-    changes: Annotated[list[RunChange], doc("changes of the run")]
+    changes: Annotated[list[catalog.RunChange], doc("changes of the run")]
 
 
 class Evolution(Struct):
@@ -54,12 +54,7 @@ class Lease(Struct):
     seconds_left: Annotated[float, doc("seconds until the lease expires unless it is renewed")]
 
 
-LeaseState: Any = defstruct(
-    "LeaseState",
-    fields_of(Lease, "active", "holder", "seconds_left"),
-    namespace={"__doc__": "The state of the lease."},
-    module=__name__,
-)
+LeaseState: Any = declare("LeaseState", "The state of the lease.", *fields_of(Lease, "active", "holder", "seconds_left"))
 
 
 class Standby(Struct):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sync.catalog.fields import BOUNDS
 from sync.catalog.selection import SORTS
 from sync.outputs import catalog
-from sync.outputs.catalog import Anything, OpenObject, Time, doc, one_of
+from sync.outputs.catalog import Anything, OpenObject, Time, declare, doc, fields_of, one_of
 from sync.outputs.commands import Problem
 
 if TYPE_CHECKING:
@@ -109,14 +109,12 @@ class Answer(Struct, kw_only=True):
     shortened: Shortened | UnsetType = UNSET
 
 
-TemplateSummary: Any = defstruct(
-    "TemplateSummary",
-    catalog.catalog_fields(
+TemplateSummary: Any = declare(
+    "TemplateSummary", "One template in short form.",
+    *catalog.catalog_fields(
         "template_id", "title", "title_en", "template_type", "input_requirement", "input_num", "duration_ms", "released_at",
         "cover_url", "consume_items", "tags", "aspect_ratios",
     ),
-    namespace={"__doc__": "One template in short form."},
-    module=__name__,
 )  # fmt: skip
 
 
@@ -198,16 +196,11 @@ class PriceHistory(Answer):
     after: NextPage
 
 
-ChangeSummary: Any = defstruct(
-    "ChangeSummary",
-    [
-        *catalog.fields_of(catalog.Change, "seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "breaking"),
-        ("title", Annotated[str | None, doc("title in Chinese")]),
-        ("title_en", Annotated[str | None, doc("title in English")]),
-    ],
-    namespace={"__doc__": "One change, with the titles of the template."},
-    module=__name__,
-)
+ChangeSummary: Any = declare(
+    "ChangeSummary", "One change, with the titles of the template.",
+    *fields_of(catalog.Change, "seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "breaking"),
+    ("title", Annotated[str | None, doc("title in Chinese")]), ("title_en", Annotated[str | None, doc("title in English")]),
+)  # fmt: skip
 
 
 class RecentChanges(Answer):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Struct, defstruct
+from msgspec import Struct
 
-from sync.outputs.catalog import Change, Time, doc, one_of
+from sync.outputs.catalog import Change, Time, declare, doc, one_of
 from sync.outputs.commands import Attempts, Behind, FailingSince, Paused
 
 FinishedAt = Annotated[Time, doc("time at which the run finished")]
@@ -14,8 +14,8 @@ FinishedAt = Annotated[Time, doc("time at which the run finished")]
 
 def _body(name: str, event: str, what: str, timestamp: Any, data: Any) -> Any:
     """Declare the body of one type of event."""
-    fields = [("type", Annotated[str, one_of(event), doc("event type")]), ("timestamp", timestamp), ("data", data)]
-    return defstruct(name, fields, namespace={"__doc__": f"The body of a webhook: {what}."}, module=__name__)
+    kind = Annotated[str, one_of(event), doc("event type")]
+    return declare(name, f"The body of a webhook: {what}.", ("type", kind), ("timestamp", timestamp), ("data", data))
 
 
 _CHANGE = Annotated[Change, doc("the change")]

@@ -6,22 +6,18 @@ An answer with a truncated text has the key `shortened`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, to_builtins
 
-from sync.catalog.document import json_number
-from sync.outputs.catalog import FieldChange, Price, Tag
+from sync.outputs.catalog import FieldChange, Price, Tag, built, to_plain_json
 from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod
-from sync.text import escape_control_characters, iso, json_text
+from sync.text import escape_control_characters, json_text
 
 if TYPE_CHECKING:
+    from sync.outputs.catalog import Output
     from sync.reader import values
 
-Kind = TypeVar("Kind", bound=Struct)
 MAX_BYTES = 24_000
 """Maximum size of an answer, as JSON in UTF-8."""
 CUT = "… (cut)"
@@ -81,41 +77,24 @@ def fit_to_limit(found: Struct | dict[str, Any]) -> dict[str, Any]:
     raise TooLargeError
 
 
-def template_as(form: type[Kind], found: values.Template) -> Kind:
+def template_as(form: type[Output], found: values.Template) -> Output:
     """Build the long or the short form of a template."""
-    prices, tags = [_struct(Price, each) for each in found.prices], [_struct(Tag, each) for each in found.tags]
-    return _struct(form, found, consume_items=prices, tags=tags)
+    prices, tags = [built(Price, each) for each in found.prices], [built(Tag, each) for each in found.tags]
+    return built(form, found, consume_items=prices, tags=tags)
 
 
 def change(found: values.Change) -> ChangeSummary:
     """Build the short form of a change."""
     fields = [FieldChange(each.field, to_plain_json(each.old), to_plain_json(each.new)) for each in found.fields]
-    return _struct(ChangeSummary, found, fields=fields, title=found.template.title, title_en=found.template.title_en)
+    return built(ChangeSummary, found, fields=fields, title=found.template.title, title_en=found.template.title_en)
 
 
 def period(held: values.PricePeriod) -> PricePeriod:
     """Build a price and its period."""
-    return _struct(PricePeriod, held)
+    return built(PricePeriod, held)
 
 
 def status(found: values.CatalogStatus) -> CatalogStatus:
     """Build the age and size of the copy."""
     age = None if found.last_success_age is None else round(found.last_success_age.total_seconds(), 3)
-    return _struct(CatalogStatus, found, last_success_age_seconds=age)
-
-
-def to_plain_json(value: Any) -> Any:
-    """Convert a read-only value to plain JSON, times to text and decimals to numbers."""
-    if isinstance(value, tuple | list):
-        return [to_plain_json(each) for each in value]
-    if isinstance(value, Mapping):
-        return {name: to_plain_json(each) for name, each in value.items()}
-    if isinstance(value, Decimal):
-        return json_number(value)
-    return iso(value) if isinstance(value, datetime) else value
-
-
-def _struct(kind: type[Kind], source: Any, **given: Any) -> Kind:
-    """Build a struct from the attributes of `source` that have the names of its fields, and from `given`."""
-    found = {name: to_plain_json(getattr(source, name)) for name in kind.__struct_fields__ if hasattr(source, name)}
-    return kind(**{**found, **given})
+    return built(CatalogStatus, found, last_success_age_seconds=age)

@@ -15,6 +15,7 @@ from sync.catalog.feed import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems
+from sync.outputs.catalog import to_plain_json
 from sync.outputs.commands import Problem
 from sync.outputs.schema import self_contained
 from sync.outputs.tools import (
@@ -151,7 +152,7 @@ def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             schema=form.schema,
             example=form.example(arguments.get("resolution")),
             form_hash=form.hash,
-            removed_at=answers.to_plain_json(removed_at),
+            removed_at=to_plain_json(removed_at),
         )
     )
 
@@ -166,7 +167,7 @@ def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
             valid=not found,
             problems=[Problem(each.field, each.path, each.message) for each in found[:MOST_ROWS]],
             more=len(found) > MOST_ROWS,
-            removed_at=answers.to_plain_json(removed_at),
+            removed_at=to_plain_json(removed_at),
         )
     )
 

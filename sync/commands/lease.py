@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sync_command
 from sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from sync.outputs.catalog import Output
+    from sync.store.lease import Holder
 
 
 @click.group(help="Show or release the lease, the lock of the active run.")
@@ -23,9 +29,7 @@ def show(context: Context, *, as_json: bool) -> None:
     if as_json:
         from sync.outputs.commands import Lease
 
-        left = max(0.0, round(holder.seconds_left, 1)) if holder.active else 0
-        name = holder.name if holder.active else None
-        context.out.json(Lease(active=holder.active, holder=name, fence=holder.fence, seconds_left=left))
+        context.out.json(lease_output(Lease, holder))
         return
     line = "free: no run is active"
     if holder.active:
@@ -33,6 +37,14 @@ def show(context: Context, *, as_json: bool) -> None:
     elif holder.dead:
         line = f"free: {holder.name} ended without releasing the lease; the next run acquires it"
     context.out.lines([line])
+
+
+def lease_output(kind: type[Output], holder: Holder) -> Output:
+    """Build the JSON output of the lease; a free one has no holder."""
+    from sync.outputs.catalog import built
+
+    name, seconds_left = (holder.name, round(holder.seconds_left, 1)) if holder.active else (None, 0)
+    return built(kind, holder, holder=name, seconds_left=seconds_left)
 
 
 @sync_command(

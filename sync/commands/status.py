@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from sync.catalog import run_record
 from sync.catalog.run_record import advise
 from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.lease import lease_output
 from sync.errors import ConfigurationError
 from sync.reader.status import is_stale
 from sync.terminal.lines import mark, pad
-from sync.text import age, count_of, escape_control_characters, iso, since
+from sync.text import age, count_of, escape_control_characters, since
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,47 +58,29 @@ def _endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
 
 
 def _status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
-    from sync.outputs.catalog import Run
+    from sync.outputs.catalog import Run, built
     from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
 
     def seconds(moment: datetime | None) -> float | None:
         return None if moment is None else round((now - moment).total_seconds(), 3)
 
-    def moment(found: datetime | None) -> str | None:
-        return None if found is None else iso(found)
-
     attempt, success = found.last_attempt, found.last_success
     succeeded_at = success.finished_at if success else None
-    holder = found.holder
-    return Status(
-        present=found.present,
-        held=found.held,
-        unconfirmed=found.unconfirmed,
+    return built(
+        Status,
+        found,
         rejected=attempt.rejected if attempt else 0,
         last_attempt=Run(**attempt.as_json()) if attempt else None,
         last_success=Run(**success.as_json()) if success else None,
         last_attempt_age_seconds=seconds(attempt.started_at) if attempt else None,
         last_success_age_seconds=seconds(succeeded_at),
-        last_change_at=moment(found.last_change_at),
         last_change_age_seconds=seconds(found.last_change_at),
-        next_run_at=moment(found.next_run_at),
         stale=is_stale(succeeded_at, now, settings.staleness_budget),
         stale_after_seconds=settings.staleness_budget,
-        lease=LeaseState(
-            active=holder.active,
-            holder=holder.name if holder.active else None,
-            seconds_left=round(holder.seconds_left, 1) if holder.active else 0,
-        ),
-        feed_epoch=found.feed_epoch,
-        oldest_seq=found.oldest_seq,
-        last_seq=found.last_seq,
-        cursor=found.cursor,
+        lease=lease_output(LeaseState, found.holder),
         standby=None if found.standby is None else Standby(found.standby.seconds),
         site=_site_state(found, settings),
-        webhooks=[
-            EndpointPosition(each.name, each.behind, each.attempts, moment(each.failing_since), each.paused)
-            for each in delivery_positions
-        ],
+        webhooks=[built(EndpointPosition, each) for each in delivery_positions],
     )
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +21,7 @@ from sync.webhooks.outbox import resume as resume_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from sync.outputs.webhooks import WebhookEndpoint
     from sync.webhooks.configuration import SignedEndpoint
@@ -72,15 +72,14 @@ def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> 
 
 def _endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
     """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
+    from sync.outputs.catalog import built
     from sync.outputs.webhooks import WebhookEndpoint
 
-    parts = ("name", "origin", "per", "enabled")
-    state: dict[str, Any] = {
-        name: getattr(position, name, None) for name in WebhookEndpoint.__struct_fields__ if name not in parts
-    }
-    state |= {name: iso(value) for name, value in state.items() if isinstance(value, datetime)}
-    state |= {"attempts": state["attempts"] or 0, "last_answer": state["last_answer"] or None}
-    return WebhookEndpoint(**{name: getattr(endpoint, name) for name in parts} | state)
+    known = {name: getattr(endpoint, name) for name in ("name", "origin", "per", "enabled")}
+    if position is not None:
+        return built(WebhookEndpoint, position, **known, last_answer=position.last_answer or None)
+    unknown = dict.fromkeys(WebhookEndpoint.__struct_fields__)
+    return WebhookEndpoint(**{**unknown, **known, "attempts": 0})
 
 
 @sync_command(

@@ -1,4 +1,4 @@
-"""PURE. The structs that several outputs share (template, change, run), and the helpers to declare structs.
+"""PURE. The structs that several outputs share (template, change, run), and the helpers to declare and to build structs.
 
 An output is open, because new versions add keys; an input is closed. A value that this program chooses is an `enum`; a value that
 the catalog chooses is a string with examples. Documents and rows of the feed are dicts, because an export prints 100,000 of them;
@@ -7,14 +7,20 @@ a test compares their keys with the structs.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
-from sync.catalog.document import DOCUMENT_KEYS
+from sync.catalog.document import DOCUMENT_KEYS, json_number
 from sync.catalog.fields import FIELDS
 from sync.catalog.fields import Kind as FieldKind
 from sync.catalog.run_record import Status
+from sync.text import iso
+
+Output = TypeVar("Output", bound=Struct)
 
 UTC_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 """A pattern, because validators may ignore `format`."""
@@ -46,6 +52,23 @@ def fields_of(struct: Any, *names: str) -> list[tuple[str, Any]]:
     """Return fields of a struct, for a smaller one."""
     kinds = {field.name: field.type for field in structs.fields(struct)}
     return [(name, kinds[name]) for name in names]
+
+
+def built(kind: type[Output], source: Any, **given: Any) -> Output:
+    """Build a struct from the attributes of `source` that have the names of its fields, and from `given`."""
+    names = [field.name for field in structs.fields(kind) if field.name not in given and hasattr(source, field.name)]
+    return kind(**{name: to_plain_json(getattr(source, name)) for name in names}, **given)
+
+
+def to_plain_json(value: Any) -> Any:
+    """Convert a value to plain JSON: read-only lists and mappings, times to text, decimals to numbers."""
+    if isinstance(value, tuple | list):
+        return [to_plain_json(each) for each in value]
+    if isinstance(value, Mapping):
+        return {name: to_plain_json(each) for name, each in value.items()}
+    if isinstance(value, Decimal):
+        return json_number(value)
+    return iso(value) if isinstance(value, datetime) else value
 
 
 TemplateId = Annotated[str, doc("template ID", "104909826")]

@@ -19,8 +19,8 @@ from sync.agents.answers import (
     period,
     status,
     template_as,
-    to_plain_json,
 )
+from sync.outputs.catalog import to_plain_json
 from sync.outputs.tools import TemplateSummary, WholeTemplate
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 

@@ -13,11 +13,13 @@ from sync.catalog.feed import breaking
 from sync.catalog.selection import FILTERS, check_count, count_values, make_selection, page_position, page_token
 from sync.errors import CatalogError
 from sync.reader import catalog as catalog_reader
-from sync.reader import feed, status
+from sync.reader import feed
+from sync.reader.build_values import change_of, status_of, template_of
 from sync.reader.catalog import check_id, periods, tag_counts, type_counts
 from sync.reader.feed import check_position
 from sync.reader.past import check_moment, difference, run_of, templates_of_changes
-from sync.reader.values import CatalogStatus, Change, Page, TagCount, Template, TypeCount, change_of, template_of
+from sync.reader.status import overview
+from sync.reader.values import Page, TagCount, TypeCount
 from sync.store.engine import open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
 from sync.store.sqlite_file import is_in_memory
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.selection import Selection, Sort
     from sync.forms.form import Form
-    from sync.reader.values import Price, PricePeriod
+    from sync.reader.values import CatalogStatus, Change, Price, PricePeriod, Template
     from sync.store.engine import Source
 
 FOLLOW_AT_A_TIME = 500
@@ -308,20 +310,7 @@ class Catalog:
     def status(self) -> CatalogStatus:
         """Return how old the data is, and the first and last position of the feed."""
         self._require_present("status")
-        found = status.overview(self._source)
-        ended = found.last_success.finished_at if found.last_success else None
-        return CatalogStatus(
-            present=found.present,
-            held=found.held,
-            unconfirmed=found.unconfirmed,
-            last_success_at=ended,
-            last_success_age=None if ended is None else self._clock() - ended,
-            last_change_at=found.last_change_at,
-            oldest_seq=found.oldest_seq,
-            last_seq=found.last_seq,
-            feed_epoch=found.feed_epoch,
-            cursor=found.cursor,
-        )
+        return status_of(overview(self._source), self._clock())
 
     def ensure_fresh(self, template_id: str, max_age: timedelta | float, *, wait: timedelta | float = 30.0) -> Template:
         """Return a template that was verified within `max_age`; if it was not, fetch it and record its changes.

@@ -36,18 +36,20 @@ ROOT = Path(__file__).parent.parent
 
 def test_a_template_has_the_columns_as_plain_values(database: Database) -> None:
     unknown = {"New": {"deep": [1, {"er": 2}]}}
-    sync([record("1", **unknown)], database.engine, clock=at(0))
-    (template,) = Catalog(database.engine).templates()
+    sync([record("1", **unknown), record("2", Tags=["热"], Tags_en=None)], database.engine, clock=at(0))
+    catalog = Catalog(database.engine)
+    template = catalog.template("1")
     assert template.title_en == "Battle Game"
     assert template.released_at == datetime(2026, 5, 22, 3, 37, 31, tzinfo=UTC)
     assert template.tags == (Tag("🔥Seedance2.0模型", "🔥Seedance2.0 Model"), Tag("热门", "Trending"))
     assert template.prices == (Price("480p", Decimal("166.5")), Price("720p", Decimal("355.2")))
+    assert catalog.template("2").tags == (Tag("热", None),)
     assert template.aspect_ratios == ("9:16", "1:1")
     assert template.extra["New"]["deep"][1]["er"] == 2
     assert (template.first_seen_run_id, template.changed_run_id, template.removed_run_id) == (1, 1, None)
     assert template.first_seen_at == template.changed_at
     assert template.first_seen_at.tzinfo is UTC
-    (row,) = database.rows("templates")
+    row, _ = database.rows("templates", "template_id")
     assert all(getattr(template, name) == row[name] for name in row if name not in {"extra", "wire_hash"})
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, to_builtins
 
-from sync.outputs.catalog import FieldChange, Price, Tag, built, to_plain_json
+from sync.catalog.document import to_plain_json
+from sync.outputs.catalog import FieldChange, Price, Tag, built
 from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod
 from sync.text import escape_control_characters, json_text
 

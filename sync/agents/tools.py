@@ -10,12 +10,11 @@ from msgspec.structs import fields as struct_fields
 
 from sync.agents import answers
 from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
-from sync.catalog.document import json_number, plain_hash
+from sync.catalog.document import json_number, plain_hash, to_plain_json
 from sync.catalog.feed import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems
-from sync.outputs.catalog import to_plain_json
 from sync.outputs.commands import Problem
 from sync.outputs.schema import self_contained
 from sync.outputs.tools import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,37 +14,12 @@ import msgspec
 
 from sync.catalog.fields import FIELDS, LISTS
 from sync.catalog.url_query import URL_FIELDS, address, without_query
+from sync.text import iso
 
 Document = dict[str, Any]
 
 DOCUMENT_KEYS = (*dict.fromkeys(field.column for field in FIELDS), "extra")
 """The keys of a document, in order. `extra` holds unknown fields by wire name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A tag in Chinese and in English; `name_en` is None if the API has no English name."""
-
-    name: str
-    name_en: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """The price of one generation at one resolution, in Crun credits."""
-
-    resolution: str
-    credit: Decimal
-
-
-def prices_of(document: Document) -> tuple[Price, ...]:
-    """Return the exact prices of a document."""
-    return tuple(Price(item["resolution"], Decimal(repr(item["credit"]))) for item in document["consume_items"])
-
-
-def tags_of(document: Document) -> tuple[Tag, ...]:
-    """Return the tags of a document."""
-    return tuple(Tag(tag["name"], tag["name_en"]) for tag in document["tags"])
 
 
 def instant(seconds: int) -> str:
@@ -54,6 +30,21 @@ def instant(seconds: int) -> str:
 def json_number(number: Decimal) -> int | float:
     """Convert a decimal of at most 15 significant digits to a JSON number, exactly."""
     return int(number) if number == number.to_integral_value() else float(number)
+
+
+def to_plain_json(value: Any) -> Any:
+    """Convert a value to plain JSON: named values and read-only mappings to dicts, times to text, decimals to numbers."""
+    if is_dataclass(value):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {name: to_plain_json(each) for name, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain_json(each) for each in value]
+    if isinstance(value, Decimal):
+        return json_number(value)
+    return iso(value) if isinstance(value, datetime) else value
 
 
 def content_hash(document: Document) -> str:

@@ -7,18 +7,14 @@ a test compares their keys with the structs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct, structs
 
-from sync.catalog.document import DOCUMENT_KEYS, json_number
+from sync.catalog.document import DOCUMENT_KEYS, to_plain_json
 from sync.catalog.fields import FIELDS
 from sync.catalog.fields import Kind as FieldKind
 from sync.catalog.run_record import Status
-from sync.text import iso
 
 Output = TypeVar("Output", bound=Struct)
 
@@ -58,17 +54,6 @@ def built(kind: type[Output], source: Any, **given: Any) -> Output:
     """Build a struct from the attributes of `source` that have the names of its fields, and from `given`."""
     names = [field.name for field in structs.fields(kind) if field.name not in given and hasattr(source, field.name)]
     return kind(**{name: to_plain_json(getattr(source, name)) for name in names}, **given)
-
-
-def to_plain_json(value: Any) -> Any:
-    """Convert a value to plain JSON: read-only lists and mappings, times to text, decimals to numbers."""
-    if isinstance(value, tuple | list):
-        return [to_plain_json(each) for each in value]
-    if isinstance(value, Mapping):
-        return {name: to_plain_json(each) for name, each in value.items()}
-    if isinstance(value, Decimal):
-        return json_number(value)
-    return iso(value) if isinstance(value, datetime) else value
 
 
 TemplateId = Annotated[str, doc("template ID", "104909826")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.document import DOCUMENT_KEYS, Document
+from sync.catalog.document import DOCUMENT_KEYS
 from sync.catalog.parsing import complete_document
 from sync.forms.form import Form
 from sync.text import iso
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 def printed(written: Document) -> dict[str, Any]:
     """Add the form hash, which printed documents have and stored ones do not."""
     return {**written, "form_hash": Form(written).hash}
-
-
-def with_times(document: Document, first_seen: datetime, changed: datetime, removed: datetime | None) -> dict[str, Any]:
-    """Add the three times that `show` prints."""
-    times = {"first_seen_at": first_seen, "changed_at": changed, "removed_at": removed}
-    return {**document, **{name: None if time is None else iso(time) for name, time in times.items()}}
 
 
 def normalize_document(written: Any) -> Document:
@@ -68,4 +62,5 @@ class Stored:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document and three times, as `show` prints them."""
-        return with_times(self.document, self.first_seen_at, self.changed_at, self.removed_at)
+        times = {"first_seen_at": self.first_seen_at, "changed_at": self.changed_at, "removed_at": self.removed_at}
+        return {**self.document, **{name: None if time is None else iso(time) for name, time in times.items()}}

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 # Imported at run time, because serializers and validators of apps resolve the type hints.
 from collections.abc import Iterable, Mapping  # noqa: TC003
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from dataclasses import field as _field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta  # noqa: TC003
 from decimal import Decimal  # noqa: TC003
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal
 
-from sync.catalog.document import DOCUMENT_KEYS, Price, Tag, json_number, prices_of, tags_of
-from sync.catalog.feed import PriceMove, move_as_json, price_moves
-from sync.catalog.fields import SCALARS
-from sync.text import iso
+from sync.catalog.document import DOCUMENT_KEYS, to_plain_json
+from sync.catalog.feed import PriceMove  # noqa: TC001
 
 if TYPE_CHECKING:
     from typing import Self
 
     from sync.catalog.document import Document
-    from sync.reader.stored_templates import Stored
 
-__all__ = [
-    "CatalogStatus", "Change", "FieldChange", "Kind", "Page", "Price", "PriceMove", "PricePeriod", "Tag", "TagCount", "Template",
-    "TypeCount",
-]  # fmt: skip
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag in Chinese and in English; `name_en` is None if the API has no English name."""
+
+    name: str
+    name_en: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The price of one generation at one resolution, in Crun credits."""
+
+    resolution: str
+    credit: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,19 +94,13 @@ class Template:
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `show --json` prints."""
-        from sync.reader.stored_templates import printed, with_times
+        from sync.reader.stored_templates import printed
 
-        return printed(with_times(self._document(), self.first_seen_at, self.changed_at, self.removed_at))
+        times = ("first_seen_at", "changed_at", "removed_at")
+        return printed({**self._document(), **{name: to_plain_json(getattr(self, name)) for name in times}})
 
     def _document(self) -> Document:
-        scalars = {name: getattr(self, name) for name in SCALARS.values()}
-        if self.released_at is not None:
-            scalars["released_at"] = iso(self.released_at)
-        prices = [{"resolution": price.resolution, "credit": json_number(price.credit)} for price in self.prices]
-        tags = [{"name": tag.name, "name_en": tag.name_en} for tag in self.tags]
-        lists = {"consume_items": prices, "tags": tags, "aspect_ratios": list(self.aspect_ratios), "extra": _plain(self.extra)}
-        found = {"template_id": self.template_id, **scalars, **lists}
-        return {name: found[name] for name in DOCUMENT_KEYS}
+        return {name: to_plain_json(self.prices if name == "consume_items" else getattr(self, name)) for name in DOCUMENT_KEYS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ class FieldChange:
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON object that `changes --json` prints in `fields`."""
-        old, new = _plain(self.old), _plain(self.new)
+        old, new = to_plain_json(self.old), to_plain_json(self.new)
         found = {"field": self.field, "old": old, "new": new}
         if self.field == "tags":
             found |= {"gained": [tag for tag in new if tag not in old], "lost": [tag for tag in old if tag not in new]}
@@ -194,21 +196,10 @@ class Change:
         from sync.reader.stored_templates import printed
 
         document = printed(self.template._document())  # noqa: SLF001 - of the same module
-        is_removal = self.kind == "removed"
-        return {
-            "seq": self.seq,
-            "run_id": self.run_id,
-            "at": iso(self.at),
-            "template_id": self.template_id,
-            "kind": self.kind,
-            "fields": [field.as_json() for field in self.fields],
-            "evidence": self.evidence,
-            "prices": [move_as_json(move) for move in self.prices],
-            "breaking": list(self.breaking),
-            "cursor": self.cursor,
-            "document": None if is_removal else document,
-            "before": document if is_removal else None,
-        }
+        after, before = (None, document) if self.kind == "removed" else (document, None)
+        names = ("seq", "run_id", "at", "template_id", "kind", "fields", "evidence", "prices", "breaking", "cursor")
+        found = {name: to_plain_json(getattr(self, name)) for name in names}
+        return {**found, "fields": [field.as_json() for field in self.fields], "document": after, "before": before}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,81 +245,3 @@ class Page(tuple[Template, ...]):  # noqa: SLOT001 - a subclass of tuple cannot 
         page = super().__new__(cls, templates)
         page.after = after
         return page
-
-
-# Conversion from rows ---------------------------------------------------------------------------------------------------
-
-
-def template_of(stored: Stored) -> Template:
-    """Build the value of a template."""
-    document = stored.document
-    released = document["released_at"]
-    return Template(
-        **{name: document[name] for name in ("template_id", *SCALARS.values()) if name != "released_at"},
-        released_at=None if released is None else datetime.fromisoformat(released),
-        tags=tags_of(document),
-        prices=prices_of(document),
-        aspect_ratios=tuple(document["aspect_ratios"]),
-        extra=_frozen(document["extra"]),
-        **{each.name: getattr(stored, each.name) for each in fields(stored) if each.name != "document"},
-    )
-
-
-def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
-    """Build the value of a change.
-
-    Args:
-        row: as `sync.reader.feed` returns it.
-        stored: the template after it; of a removal, before it.
-    """
-    changed_fields = (
-        FieldChange(field=each["field"], old=_frozen(each["old"]), new=_frozen(each["new"]), absent=each.get("absent"))
-        for each in row["fields"]
-    )
-    return Change(
-        seq=row["seq"],
-        cursor=row["cursor"],
-        run_id=row["run_id"],
-        at=datetime.fromisoformat(row["at"]),
-        kind=row["kind"],
-        template_id=row["template_id"],
-        fields=tuple(changed_fields),
-        prices=tuple(price_moves(row["fields"])),
-        breaking=tuple(row["breaking"]),
-        evidence=row.get("evidence"),
-        template=template_of(stored),
-    )
-
-
-class ReadOnlyDict(dict[str, Any]):
-    """A dict that cannot be changed. Being a dict, it is accepted by every encoder and by `dataclasses.asdict`."""
-
-    __slots__ = ()
-
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("Values of the catalog are read-only: make a dict of it to change it.")
-
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: object) -> Self:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (dict(self),)
-
-
-def _frozen(value: Any) -> Any:
-    """Return an immutable copy of a JSON value, at every depth."""
-    if isinstance(value, dict):
-        return ReadOnlyDict({name: _frozen(inner) for name, inner in value.items()})
-    return tuple(map(_frozen, value)) if isinstance(value, (list, tuple)) else value
-
-
-def _plain(value: Any) -> Any:
-    """Return a JSON value of plain dicts and lists."""
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

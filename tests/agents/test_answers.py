@@ -20,7 +20,7 @@ from sync.agents.answers import (
     status,
     template_as,
 )
-from sync.outputs.catalog import to_plain_json
+from sync.catalog.document import to_plain_json
 from sync.outputs.tools import TemplateSummary, WholeTemplate
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 

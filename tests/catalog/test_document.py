@@ -13,18 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.catalog import document
-from sync.catalog.document import (
-    DOCUMENT_KEYS,
-    Price,
-    Tag,
-    canonical,
-    content_hash,
-    instant,
-    json_number,
-    plain_hash,
-    prices_of,
-    tags_of,
-)
+from sync.catalog.document import DOCUMENT_KEYS, canonical, content_hash, instant, json_number, plain_hash
 from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DEEPEST_RECORD, DOCUMENTED, FIELDS, LISTS, SCALARS
 from sync.catalog.json_values import decode_json, exact_number, parse_json, write_json
 from sync.catalog.parsing import complete_document
@@ -48,12 +37,6 @@ def test_the_keys_of_a_document_are_in_a_fixed_order() -> None:
 @pytest.mark.parametrize(("seconds", "written"), [(0, "1970-01-01T00:00:00Z"), (253_402_300_799, "9999-12-31T23:59:59Z")])
 def test_an_instant_is_written_in_utc(seconds: int, written: str) -> None:
     assert instant(seconds) == written
-
-
-def test_tags_and_prices_of_a_stored_document() -> None:
-    stored = json.loads(json.dumps(document_of(base(Tags=["热"], Tags_en=None))))
-    assert tags_of(stored) == (Tag("热", None),)
-    assert prices_of(stored) == (Price("480p", Decimal("166.5")), Price("720p", Decimal("355.2")))
 
 
 def test_missing_fields_are_null_or_empty() -> None:

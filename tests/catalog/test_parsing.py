@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sync.catalog import fields
-from sync.catalog.document import Price, Tag, prices_of, tags_of
 from sync.catalog.fields import (
     BOUNDS,
     DEEPEST,
@@ -101,8 +100,8 @@ def test_the_last_of_two_equal_keys_of_a_record_wins() -> None:
     ],
 )  # fmt: skip
 def test_a_credit_is_exact_in_any_notation(credit: Any, exact: str) -> None:
-    (found,) = prices_of(document_of(good(ConsumeItems=[price(credit)])))
-    assert found == Price("720p", Decimal(exact))
+    (found,) = document_of(good(ConsumeItems=[price(credit)]))["consume_items"]
+    assert (found["resolution"], Decimal(repr(found["credit"]))) == ("720p", Decimal(exact))
 
 
 @pytest.mark.parametrize("missing", [None, ...], ids=["null", "absent"])
@@ -124,10 +123,9 @@ def test_null_and_empty_lists_of_a_document_are_not_values() -> None:
 
 
 def test_tags_are_pairs_and_the_same_pair_twice_is_one() -> None:
-    assert tags_of(document_of(good(Tags=["热", "热", "热"], Tags_en=["Hot", "Hot", "Trending"]))) == (
-        Tag("热", "Hot"), Tag("热", "Trending"),
-    )  # fmt: skip
-    assert tags_of(document_of(good(Tags_en=None))) == (Tag("🔥Seedance2.0模型", None), Tag("热门", None))
+    found = document_of(good(Tags=["热", "热", "热"], Tags_en=["Hot", "Hot", "Trending"]))["tags"]
+    assert found == [{"name": "热", "name_en": "Hot"}, {"name": "热", "name_en": "Trending"}]
+    assert document_of(good(Tags_en=None))["tags"] == [{"name": name, "name_en": None} for name in record()["Tags"]]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from sync.catalog.document import canonical, json_number
 from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Run, Status
 from sync.reader import feed
+from sync.reader.catalog import open_catalog
 from sync.reader.feed_check import feed_problems
 from sync.sandbox.responses import list_templates
 from sync.store.acquire import LeaseWait, acquire
@@ -134,6 +135,12 @@ def versioned(version: int, count: int = 4) -> list[dict[str, Any]]:
 
 
 # Invariants -------------------------------------------------------------------------------------------------------------
+
+
+def exported_documents(engine: sa.Engine, after_run: int | None = None) -> list[Document]:
+    """Return the documents that `export` writes."""
+    with open_catalog(engine, after_run=after_run) as (_cursor, found):
+        return list(found)
 
 
 def documents(connection: sa.Connection) -> dict[str, Document]:

@@ -20,13 +20,12 @@ from sqlalchemy import exc
 
 from sync import Catalog
 from sync.errors import DatabaseError
-from sync.reader import catalog as catalog_reader
 from sync.store.prune import prune
 from sync.store.tables import VIEWS
 from tests.builders import give_epoch
 from tests.command_line import environment
 from tests.documented import WEEKS, fill, plain_engine, run_python, run_sql, snippets, statements
-from tests.faults import AFTER, BEFORE, Snapshot, sync
+from tests.faults import AFTER, BEFORE, Snapshot, exported_documents, sync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +144,7 @@ def plain(document: Any) -> Any:
 
 def present(database: Database) -> dict[str, Any]:
     """Read the present catalog with the API of the program."""
-    return {str(each["template_id"]): plain(json.dumps(each, default=float)) for each in catalog_reader.catalog(database.engine)}
+    return {str(each["template_id"]): plain(json.dumps(each, default=float)) for each in exported_documents(database.engine)}
 
 
 @pytest.mark.long_on_servers

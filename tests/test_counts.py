@@ -236,7 +236,7 @@ BOUNDED: dict[str, Callable[[Engine], object]] = {
     "changes --run": lambda engine: feed.changes(engine, since=None, run_id=2, most=None),
     "changes": lambda engine: feed.changes(engine, since=None, run_id=None, most=50),
     "show": lambda engine: catalog.find_template(engine, "7"),
-    "history": lambda engine: catalog.versions(engine, "7"),
+    "history": lambda engine: feed.changes(engine, template_id="7"),
 }
 """Queries with a small result, for a database of any size."""
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.catalog.feed import Cursor
-from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.refresh import refresh
 from sync.store.apply import Store
@@ -16,7 +15,7 @@ from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import steps
 from tests.builders import EPOCH, Database, record
 from tests.fake_client import FakeClient, Pages, listed, serving
-from tests.faults import at, sync
+from tests.faults import at, exported_documents, sync
 from tests.world import documented_values
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def refreshed(found: Record, engine: sa.Engine, minute: int) -> Outcome:
 
 def shown(engine: sa.Engine, after_run: int) -> dict[str, Any]:
     """Return the documented fields of the catalog after an earlier run."""
-    then = catalog_reader.catalog(engine, after_run=after_run)
+    then = exported_documents(engine, after_run=after_run)
     return documented_values({each["template_id"]: each for each in then})
 
 

@@ -17,7 +17,6 @@ from sync.catalog.feed import apply_fields
 from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
 from sync.client.api_client import ApiClient
-from sync.reader import catalog as catalog_reader
 from sync.reader.feed import changes
 from sync.refresh import refresh
 from sync.sandbox.server import SANDBOX_KEY
@@ -27,7 +26,7 @@ from sync.store.engine import open_engine, reading
 from sync.synchronise import Outcome, synchronise
 from tests.builders import HASTY, Database, make_settings, ticking
 from tests.fake_client import FakeClient
-from tests.faults import anomalies, documents
+from tests.faults import anomalies, documents, exported_documents
 from tests.hostile import Hostile, Reply, Request
 from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, Truth, Visit, truth_of
 from tests.proof.store_model import StoreModel
@@ -249,7 +248,7 @@ class World:
         now = documented_values(self.known)
         assert documented_values(self.consumer) == now, "a consumer of the feed has the documents of the tables"
         for run_id in [*self._past][-PAST:]:
-            past = {each["template_id"]: each for each in catalog_reader.catalog(self.engine, after_run=run_id)}
+            past = {each["template_id"]: each for each in exported_documents(self.engine, run_id)}
             assert documented_values(past) == self._past[run_id], f"run {run_id} is shown with other documents"
         if outcome.run.status in APPLIED and outcome.run.run_id is not None:
             self._past[outcome.run.run_id] = now

@@ -31,7 +31,6 @@ from sync.store.tables import (
     tags,
     template_aspect_ratios,
     template_tags,
-    template_versions,
     templates,
 )
 
@@ -85,12 +84,6 @@ def find_template(source: Source, template_id: str, *, after_run: int | None = N
     return found
 
 
-def catalog(source: Source, *, after_run: int | None = None) -> list[Document]:
-    """Read all documents, by id in code-point order, which is the same on every engine."""
-    with open_catalog(source, after_run=after_run) as (_cursor, documents):
-        return list(documents)
-
-
 @contextmanager
 def open_catalog(source: Source, *, after_run: int | None = None, batch: int = BATCH) -> Iterator[tuple[str, Iterator[Document]]]:
     """Yield the cursor from which a copy continues, and all documents of the same snapshot, by id in code-point order.
@@ -109,14 +102,6 @@ def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
     with reading(engine) as connection:
         url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
         return isinstance(url, str) and url.startswith(prefix)
-
-
-def versions(source: Source, template_id: str) -> list[dict[str, Any]]:
-    """Read all versions of a template, oldest first."""
-    with reading_current(source) as connection:
-        query = sa.select(template_versions).where(template_versions.c.template_id == template_id)
-        found = connection.execute(query.order_by(template_versions.c.from_run_id)).mappings().all()
-    return [{**row, "document": normalize_document(row["document"])} for row in found]
 
 
 def periods(source: Source, template_id: str, *, after_run: int | None = None) -> list[PricePeriod]:

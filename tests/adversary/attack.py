@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from sync.commands.export import as_json_lines
 from sync.forms.form import Form
-from sync.reader.catalog import catalog as stored_catalog
 from sync.reader.feed import changes
 from sync.reader.stored_templates import printed
 from sync.sandbox.server import SANDBOX_KEY
 from tests.builders import DOCUMENT, HASTY, QUICK, record, run_against
-from tests.faults import anomalies
+from tests.faults import anomalies, exported_documents
 from tests.hostile import Hostile, Reply, Request, catalog, faulty, success
 from tests.json_forms import check
 
@@ -230,7 +229,7 @@ def check_result(attack: Attack, database: Database) -> None:
     code = outcome.error.exit_code if outcome.error else 0
     found = (str(outcome.run.status), code, rows(outcome))
     assert found == (attack.status, attack.code, attack.rows), outcome.run.error
-    kept = list(stored_catalog(database.engine))
+    kept = exported_documents(database.engine)
     expected = exported(attack.rows)
     if attack.exact:
         assert "".join(as_json_lines(kept)).encode() == expected

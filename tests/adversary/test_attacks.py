@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sync.commands.export import as_json_lines
-from sync.reader.catalog import catalog as catalog_of
 from tests.adversary import answers, faults, transport
 from tests.adversary.attack import AFTER, SIZE, check_result, exported, fill, run_against_attack
 from tests.builders import run_with
 from tests.conftest import KINDS
+from tests.faults import exported_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_after_any_fault_one_run_without_faults_corrects_the_database(stored_in_
     for fault in faults.FAULTS[::9]:
         run_against_attack(fault, stored_in_sqlite)
     assert run_with(AFTER, stored_in_sqlite.engine, page_size=SIZE).error is None
-    assert "".join(as_json_lines(catalog_of(stored_in_sqlite.engine))).encode() == exported("+1 ~1 -1")
+    assert "".join(as_json_lines(exported_documents(stored_in_sqlite.engine))).encode() == exported("+1 ~1 -1")
 
 
 # docs/threats.md --------------------------------------------------------------------------------------------------------

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sync.commands.export import as_json_lines
-from sync.reader.catalog import catalog
 from sync.sandbox.server import SANDBOX_KEY
 from tests.adversary.attack import with_form_hash
 from tests.adversary.values import BAD, COLUMNS, GOOD, PAGE, Value, key_of, serving
 from tests.builders import DOCUMENT, run_against
 from tests.conftest import KINDS, fresh
-from tests.faults import anomalies
+from tests.faults import anomalies, exported_documents
 from tests.hostile import Hostile
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def stored(
         with Hostile(serving(VALUES)) as server:
             outcome, second = (run_against(server.url, database.engine) for _ in range(2))
         assert anomalies(database) == []
-        written = "".join(as_json_lines(catalog(database.engine))).encode().splitlines(keepends=True)
+        written = "".join(as_json_lines(exported_documents(database.engine))).encode().splitlines(keepends=True)
         first = [row for row in database.rows("rejected_templates") if row["run_id"] == 1]
         rejected = {f"v{(row['page'] - 1) * PAGE + row['position']:03}": row for row in first}
         again = f"+{second.run.added} ~{second.run.changed} -{second.run.removed}"

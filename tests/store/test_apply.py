@@ -15,13 +15,12 @@ import pytest
 from sync.catalog.run_record import Run, Status
 from sync.catalog.served_records import wire_hash
 from sync.errors import DatabaseError, SchemaError
-from sync.reader import catalog as catalog_reader
 from sync.reader import status
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.engine import reading, writing
 from tests.builders import DOCUMENT, SEED_PAGE, record, records
-from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, on_each_statement, sync, take_lease
+from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, exported_documents, on_each_statement, sync, take_lease
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -75,7 +74,7 @@ def test_the_documented_response_is_stored_exactly(database: Database) -> None:
         "aspect_ratios": ["9:16", "1:1", "16:9", "4:3", "3:4"],
     }
     assert [row["credit"] for row in database.rows("consume_items", "position")] == [Decimal("166.5"), Decimal("355.2")]
-    assert catalog_reader.catalog(database.engine) == [stored]
+    assert exported_documents(database.engine) == [stored]
 
 
 def test_an_added_template_has_a_version_prices_and_a_change(database: Database) -> None:

@@ -26,7 +26,7 @@ from sync.store.tables import price_periods, sync_runs, template_versions
 from tests.builders import EPOCH, HASTY, Database, make_settings, record, records, run_against, run_with, ticking
 from tests.command_line import Result, template_sync
 from tests.daemons import Upstream, until
-from tests.faults import take_lease
+from tests.faults import exported_documents, take_lease
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ def replayed(start: dict[str, Document], changes: Sequence[dict[str, Any]]) -> d
 
 
 def catalog(database: Database) -> dict[str, Document]:
-    return {str(document["template_id"]): document for document in catalog_reader.catalog(database.engine)}
+    return {str(document["template_id"]): document for document in exported_documents(database.engine)}
 
 
 def untouchable(database: Database) -> dict[str, Any]:

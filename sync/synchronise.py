@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from sync.config.options import Settings
     from sync.store.apply import Store
 
-_SPOOL = partial(SpooledTemporaryFile, max_size=4 * 2**20, buffering=2**20)
-"""Some thousand parsed records stay in memory. The default buffer would need a system call for every fifth record."""
+_SPOOL = partial(SpooledTemporaryFile, max_size=4 * 2**20)
+"""Some thousand parsed records stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
@@ -28,8 +28,6 @@ LOOK_UP = 0  # the page number of a record that was looked up by its ID
 _NO_FIELDS: frozenset[str] = frozenset()
 _PARSER = b"2"
 """Version of the parser, part of every hash. Change it when parsing changes, so that all records are parsed again."""
-
-
 _LENGTH = 8  # bytes in front of each entry of the spool
 
 
@@ -39,25 +37,18 @@ class _Spool:
     def __init__(self, new_file: Callable[[], IO[bytes]]) -> None:
         # Opened here, because the garbage collector finalises the older of two objects first, and a file must be closed first.
         self._file = new_file()
-        self._end = 0
-        self._at_end = True
 
     def __del__(self) -> None:
         self._file.close()
 
     def append(self, written: bytes) -> int:
         """Store bytes; return their offset."""
-        offset = self._end
-        if not self._at_end:
-            self._file.seek(offset)
-            self._at_end = True
+        offset = self._file.seek(0, SEEK_END)
         self._file.write(len(written).to_bytes(_LENGTH, "big") + written)
-        self._end += _LENGTH + len(written)
         return offset
 
     def read(self, offset: int) -> bytes:
         """Return the bytes stored at an offset."""
-        self._at_end = False
         self._file.seek(offset)
         return self._file.read(int.from_bytes(self._file.read(_LENGTH), "big"))
 

@@ -30,34 +30,12 @@ from sync.outputs.tools import TOOLS
 from sync.text import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from sync.api import Catalog
 
 
 _ID = re.compile(r'"id"\s*:\s*(\d+|"[^"\\]*")')
-
-
-class Lines:
-    """The lines of stdin that can be parsed; each other line that has an id is answered with an error.
-
-    Args:
-        lines: the lines as they come.
-        send: sends a message to the client; set it before the first line is read.
-    """
-
-    def __init__(self, lines: AsyncIterator[str], send: Callable[[SessionMessage], Awaitable[None]] | None = None) -> None:
-        self._lines = lines
-        self.send = send
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Yield each line that can be parsed."""
-        async for line in self._lines:
-            error = error_for(line)
-            if error is None:
-                yield line
-            elif self.send is not None:
-                await self.send(SessionMessage(error))
 
 
 def error_for(line: str) -> types.JSONRPCError | None:
@@ -121,9 +99,16 @@ def serve(catalog: Catalog) -> None:
 
     async def run() -> None:
         text = TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace")
-        lines = Lines(aiter(anyio.wrap_file(text)))
-        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (incoming, outgoing):
-            lines.send = outgoing.send
+
+        async def readable() -> AsyncIterator[str]:
+            """Yield each line that can be parsed; answer each other line that has an id with an error."""
+            async for line in anyio.wrap_file(text):
+                if (error := error_for(line)) is not None:
+                    await outgoing.send(SessionMessage(error))
+                else:
+                    yield line
+
+        async with stdio_server(stdin=cast("anyio.AsyncFile[str]", readable())) as (incoming, outgoing):
             await server.run(incoming, outgoing, server.create_initialization_options())
 
     try:

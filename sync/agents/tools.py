@@ -10,7 +10,7 @@ from msgspec.structs import fields as struct_fields
 
 from sync.agents import answers
 from sync.agents.answers import TooLargeError, escape_and_truncate, fit_to_limit, fits
-from sync.catalog.document import json_number, plain_hash, to_plain_json
+from sync.catalog.document import json_number, plain_hash
 from sync.catalog.feed import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
@@ -55,6 +55,8 @@ class RefusedError(Exception):
 def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
     """Call a tool, one of `TOOLS`; the answer is escaped and within the size limit.
 
+    A page has as many rows as `limit` says, or half as many until they fit; a single row is truncated.
+
     Raises:
         RefusedError: the arguments are invalid, or the database cannot answer this call, or not yet.
         DatabaseError: the database cannot be read.
@@ -66,7 +68,11 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
     if wrong:
         raise RefusedError(f"{'; '.join(wrong[:5])}.")
     try:
-        return _CALLED[tool](catalog, arguments)
+        found = _CALLED[tool](catalog, arguments)
+        while arguments.get("limit", 1) > 1 and not fits(escape_and_truncate(to_builtins(found))):
+            arguments["limit"] //= 2
+            found = _CALLED[tool](catalog, arguments)
+        return fit_to_limit(found)
     except CursorLost as lost:
         raise RefusedError(escape_and_truncate(f"{lost} Call without `after` for the newest changes.")) from lost
     except (CatalogError, TryLater, ValueError) as error:
@@ -76,43 +82,30 @@ def answer(catalog: Catalog, tool: str, arguments: Arguments) -> dict[str, Any]:
 
 
 def _given(tool: str, arguments: Arguments) -> dict[str, Any]:
-    """Leave out optional arguments that are null or empty, and read numbers that are given as text, as models write them."""
+    """Leave out optional arguments that are null or empty, read numbers that are text, as models write them, set the limit."""
     fields = {field.name: field for field in struct_fields(TOOLS[tool].arguments)}
-    found = {}
+    found = {"limit": USUAL_ROWS} if "limit" in fields else {}
     for name, value in arguments.items():
         field = fields.get(name)
-        if field is not None and not field.required and value in (None, ""):
-            continue
-        found[name] = _number(value) if name in _NUMBERS and isinstance(value, str) else value
+        if field is None or field.required or value not in (None, ""):
+            found[name] = _number(value) if name in _NUMBERS and isinstance(value, str | float) else value
     return found
 
 
-def _number(text: str) -> Any:
+def _number(value: str | float) -> Any:
+    """Convert a text to the number that it denotes, and a whole float to an integer; return any other value unchanged."""
     try:
-        number = Decimal(text)
+        number = Decimal(str(value))
     except InvalidOperation:
-        return text
-    return json_number(number) if number.is_finite() and abs(number.adjusted()) <= _MAX_DIGITS else text
+        return value
+    return json_number(number) if number.is_finite() and abs(number.adjusted()) <= _MAX_DIGITS else value
 
 
-def _filters(arguments: Arguments) -> dict[str, Any]:
-    kinds: dict[str, Callable[[Any], Any]] = {
-        "images": int,
-        **dict.fromkeys(("min_price", "max_price"), lambda n: Decimal(str(n))),
-    }
-    return {name: kinds[name](value) if name in kinds else value for name, value in arguments.items()}
-
-
-def _search(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    wanted = _filters(arguments)
-
-    def page(limit: int) -> FoundTemplates:
-        found = catalog.templates(**{**wanted, "limit": limit})
-        unknown = _unknown(catalog, wanted) if not found else []
-        rows = [answers.template_as(TemplateSummary, each) for each in found]
-        return FoundTemplates(rows, found.after is not None, found.after, unknown or UNSET)
-
-    return _as_many_as_fit(page, arguments)
+def _search(catalog: Catalog, arguments: Arguments) -> FoundTemplates:
+    found = catalog.templates(**arguments)
+    unknown = _unknown(catalog, arguments) if not found else []
+    rows = [answers.template_as(TemplateSummary, each) for each in found]
+    return FoundTemplates(rows, found.after is not None, found.after, unknown or UNSET)
 
 
 def _unknown(catalog: Catalog, wanted: Arguments) -> list[str]:
@@ -129,49 +122,41 @@ def _unknown(catalog: Catalog, wanted: Arguments) -> list[str]:
     return sentences
 
 
-def _get(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    return fit_to_limit(answers.template_as(WholeTemplate, catalog.template(arguments["template_id"])))
+def _get(catalog: Catalog, arguments: Arguments) -> Any:
+    return answers.template_as(WholeTemplate, catalog.template(arguments["template_id"]))
 
 
-def _filter_values(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    wanted = _filters(arguments)
+def _filter_values(catalog: Catalog, arguments: Arguments) -> FilterValues:
     with catalog.snapshot() as then:
-        number, found = then.count(**wanted), then.facets(**wanted)
+        number, found = then.count(**arguments), then.facets(**arguments)
     values: dict[str, Any] = {name: [FilterValue(value, count) for value, count in each.items()] for name, each in found.items()}
-    return fit_to_limit(FilterValues(templates=number, **values))
+    return FilterValues(templates=number, **values)
 
 
-def _form(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    with catalog.snapshot() as then:
-        removed_at = then.template(arguments["template_id"]).removed_at
-        form = then.form(arguments["template_id"])
-    return fit_to_limit(
-        FormAnswer(
-            template_id=arguments["template_id"],
-            schema=form.schema,
-            example=form.example(arguments.get("resolution")),
-            form_hash=form.hash,
-            removed_at=to_plain_json(removed_at),
-        )
+def _form(catalog: Catalog, arguments: Arguments) -> FormAnswer:
+    form = catalog.form(arguments["template_id"])
+    return FormAnswer(
+        template_id=arguments["template_id"],
+        schema=form.schema,
+        example=form.example(arguments.get("resolution")),
+        form_hash=form.hash,
+        removed_at=form.removed_at,
     )
 
 
-def _validate(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
-    with catalog.snapshot() as then:
-        removed_at = then.template(arguments["template_id"]).removed_at
-        found = then.form(arguments["template_id"]).validate(arguments["input"])
-    return fit_to_limit(
-        InputVerdict(
-            template_id=arguments["template_id"],
-            valid=not found,
-            problems=[Problem(each.field, each.path, each.message) for each in found[:MOST_ROWS]],
-            more=len(found) > MOST_ROWS,
-            removed_at=to_plain_json(removed_at),
-        )
+def _validate(catalog: Catalog, arguments: Arguments) -> InputVerdict:
+    form = catalog.form(arguments["template_id"])
+    found = form.validate(arguments["input"])
+    return InputVerdict(
+        template_id=arguments["template_id"],
+        valid=not found,
+        problems=[Problem(each.field, each.path, each.message) for each in found[:MOST_ROWS]],
+        more=len(found) > MOST_ROWS,
+        removed_at=form.removed_at,
     )
 
 
-def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+def _price_history(catalog: Catalog, arguments: Arguments) -> PriceHistory:
     held = catalog.price_history(arguments["template_id"])
     # A hash, as a position contains no text of the catalog, and pruning would change a number.
     positions = [f"{iso(each.valid_from)}.{plain_hash([each.resolution, str(each.credit)])[:12]}" for each in held]
@@ -180,48 +165,27 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
         if arguments["after"] not in positions:
             raise RefusedError("after: this position is not in the history any more; call without it.")
         begin = positions.index(arguments["after"]) + 1
-
-    def page(limit: int) -> PriceHistory:
-        shown = held[begin : begin + limit]
-        more = begin + limit < len(held)
-        return PriceHistory(
-            template_id=arguments["template_id"],
-            periods=[answers.period(each) for each in shown],
-            more=more,
-            after=positions[begin + limit - 1] if more else None,
-        )
-
-    return _as_many_as_fit(page, arguments)
+    end = begin + arguments["limit"]
+    more = end < len(held)
+    periods = [answers.period(each) for each in held[begin:end]]
+    return PriceHistory(
+        template_id=arguments["template_id"], periods=periods, more=more, after=positions[end - 1] if more else None
+    )
 
 
-def _recent_changes(catalog: Catalog, arguments: Arguments) -> dict[str, Any]:
+def _recent_changes(catalog: Catalog, arguments: Arguments) -> RecentChanges:
     if "after" in arguments and Cursor.parse(arguments["after"]) is None:
         raise RefusedError("after: not the `after` of an answer of this tool; call it without `after` for the newest changes.")
-
-    def page(limit: int) -> RecentChanges:
-        with catalog.snapshot() as then:
-            now = then.status()
-            since: str | int = arguments.get("after") or max(now.oldest_seq - 1, now.last_seq - limit)
-            found = then.changes(since, limit)
-        last = found[-1].cursor if found else str(arguments.get("after") or now.cursor)
-        more = bool(found) and found[-1].seq < now.last_seq
-        return RecentChanges([answers.change(each) for each in found], more, last)
-
-    return _as_many_as_fit(page, arguments)
+    with catalog.snapshot() as then:
+        now = then.status()
+        since: str | int = arguments.get("after") or max(now.oldest_seq - 1, now.last_seq - arguments["limit"])
+        found = then.changes(since, arguments["limit"])
+    last = found[-1].cursor if found else str(arguments.get("after") or now.cursor)
+    more = bool(found) and found[-1].seq < now.last_seq
+    return RecentChanges([answers.change(each) for each in found], more, last)
 
 
-def _as_many_as_fit(page: Callable[[int], Struct], arguments: Arguments) -> dict[str, Any]:
-    """Return as many rows as the limit says, or half as many until they fit; a single row is truncated."""
-    limit = int(arguments.get("limit", USUAL_ROWS))
-    while limit > 1:
-        found = page(limit)
-        if fits(escape_and_truncate(to_builtins(found))):
-            return fit_to_limit(found)
-        limit //= 2
-    return fit_to_limit(page(limit))
-
-
-_CALLED: Mapping[str, Callable[[Catalog, Arguments], dict[str, Any]]] = {
+_CALLED: Mapping[str, Callable[[Catalog, Arguments], Struct]] = {
     "search_templates": _search,
     "filter_values": _filter_values,
     "get_template": _get,
@@ -229,5 +193,5 @@ _CALLED: Mapping[str, Callable[[Catalog, Arguments], dict[str, Any]]] = {
     "validate_input": _validate,
     "price_history": _price_history,
     "recent_changes": _recent_changes,
-    "catalog_status": lambda catalog, _arguments: fit_to_limit(answers.status(catalog.status())),
+    "catalog_status": lambda catalog, _arguments: answers.status(catalog.status()),
 }

@@ -63,11 +63,10 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
         second = _run(context, engine, sandbox)
     built = None if folder is None else describe_build(write(context.settings, engine, folder, out=context.out), folder)
     if as_json:
-        from sync.outputs.commands import Demo, Evolution
+        from sync.outputs.commands import Demo
 
-        made = Evolution(**evolution.as_json())
         results = (outcome_output(each, changes_output(each)) for each in (first, second))
-        context.out.json(Demo(next(results), made, next(results)))
+        context.out.json(Demo(next(results), evolution, next(results)))
         return
     finish(context.out, second, json=False)
     if built is not None:

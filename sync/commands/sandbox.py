@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +61,8 @@ def command(
     **how: Any,
 ) -> None:  # fmt: skip
     """Serve the sample catalog, or a recording; `how`: port and latency_ms."""
-    from sync.sandbox.catalog import MEDIA_PORT, make_catalog
+    from sync.sandbox.catalog import make_catalog
+    from sync.sandbox.media_files import MEDIA_PORT
     from sync.sandbox.server import Sandbox
 
     if replay is None:
@@ -76,15 +78,17 @@ def command(
         sandbox = Sandbox((), replay=recording, **how)
         lines = _recording_lines(sandbox, recording, replay)
 
+    stopped = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sandbox.stop())
-    # If these lines were pasted before, the key is in the settings and would be masked; it is valid for sandboxes only.
-    context.out.message("\n".join(lines), reveal=True)
-    sandbox.serve_forever()
+        signal.signal(number, lambda *_: stopped.set())
+    with sandbox:
+        # If these lines were pasted before, the key is in the settings and would be masked; it is valid for sandboxes only.
+        context.out.message("\n".join(lines), reveal=True)
+        stopped.wait()
 
 
 def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:
-    from sync.sandbox.catalog import MEDIA_PORT, MEDIA_URL
+    from sync.sandbox.media_files import MEDIA_PORT, MEDIA_URL
 
     no_media = f"Port {MEDIA_PORT} is in use: unless another sandbox uses it, covers and previews are not served."
     return [

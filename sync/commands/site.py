@@ -50,7 +50,7 @@ def _media_copier(
 ) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
     from sync.reader.catalog import has_covers_at
-    from sync.sandbox.catalog import MEDIA_URL
+    from sync.sandbox.media_files import MEDIA_URL
     from sync.site.covers import MediaCopier
 
     if has_covers_at(engine, MEDIA_URL):
@@ -64,7 +64,7 @@ def _media_copier(
 
 
 def _sample_media(url: str, _document: Document) -> bytes:
-    from sync.sandbox.catalog import read_media
+    from sync.sandbox.media_files import read_media
 
     found = read_media(urlsplit(url).path)
     return b"" if found is None else found[1]

@@ -1,34 +1,20 @@
-"""The sample catalog, its changes of one week, and the files of its covers and previews.
-
-The catalog and its changes are a pure function of size and seed.
-"""
+"""The sample catalog and its changes of one week: a pure function of size and seed."""
 
 from __future__ import annotations
 
 import random
-import zlib
-from dataclasses import asdict, dataclass
-from importlib.resources import files
 from itertools import count as count_from
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+from sync.outputs.commands import Evolution
+from sync.sandbox.media_files import PREVIEW_URL, cover_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 Record = dict[str, Any]
-
-MEDIA_PATH = "/media/"
-PREVIEW_PATH = f"{MEDIA_PATH}preview.mp4"
-MEDIA_PORT = 8456
-"""Every sandbox serves the files on this port, so that the URLs in a catalog are the same in every run."""
-MEDIA_URL = f"http://127.0.0.1:{MEDIA_PORT}{MEDIA_PATH}"
-PREVIEW_URL = f"{MEDIA_URL}preview.mp4"
-"""The preview, which all templates share."""
-_COVERS = {"9:16": 12, "1:1": 4, "16:9": 3, "4:3": 2, "3:4": 3}
-"""Number of pictures for each aspect ratio."""
-_TYPES = {"webp": "image/webp", "mp4": "video/mp4"}
 
 
 def _pairs(text: str) -> tuple[tuple[str, str], ...]:
@@ -70,21 +56,6 @@ _HOUR = 3600
 _REVIEW = 600  # seconds from upload to release; fixed, so that MediaIds are as distinct as release times
 
 
-@dataclass(frozen=True, slots=True)
-class Evolution:
-    """The changes of a week: lists of TemplateIds without a common element."""
-
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    repriced: tuple[str, ...]
-    renamed: tuple[str, ...]
-    retagged: tuple[str, ...]
-
-    def as_json(self) -> dict[str, list[str]]:
-        """Return the five lists by name."""
-        return {name: list(ids) for name, ids in asdict(self).items()}
-
-
 def make_catalog(count: int = _USUAL_COUNT, seed: int = 7) -> list[Record]:
     """Return `count` templates, newest first; the first is the record that Crun's page shows, with media of the sandbox.
 
@@ -121,12 +92,11 @@ def evolve(catalog: Sequence[Record], seed: int) -> tuple[list[Record], Evolutio
     removed_ids = set(_ids(removed))
     changed = {record["TemplateId"]: record for record in (*repriced, *renamed, *retagged)}
     kept = [changed.get(record["TemplateId"], record) for record in catalog if record["TemplateId"] not in removed_ids]
-    evolution = Evolution(_ids(new), _ids(removed), _ids(repriced), _ids(renamed), _ids(retagged))
-    return new + kept, evolution
+    return new + kept, Evolution(_ids(new), _ids(removed), _ids(repriced), _ids(renamed), _ids(retagged))
 
 
-def _ids(records: list[Record]) -> tuple[str, ...]:
-    return tuple(record["TemplateId"] for record in records)
+def _ids(records: list[Record]) -> list[str]:
+    return [record["TemplateId"] for record in records]
 
 
 def _new_records(maker: _Maker, catalog: Sequence[Record], count: int) -> list[Record]:
@@ -273,17 +243,3 @@ def _documented_record() -> Record:
         "CoverAspectRatio": "9:16",
         "SupportAspectRatio": "9:16,1:1,16:9,4:3,3:4",
     }
-
-
-def cover_url(template_id: str, ratio: str) -> str:
-    """Return the URL of a template's cover: one of the pictures of that aspect ratio, chosen by a hash of the id."""
-    number = zlib.crc32(template_id.encode()) % _COVERS[ratio] + 1
-    return f"{MEDIA_URL}{ratio.replace(':', 'x')}-{number}.webp"
-
-
-def read_media(path: str) -> tuple[str, bytes] | None:
-    """Return the media type and the content of the file with this URL path; None if there is no such file."""
-    for file in (files("sync.sandbox") / "media").iterdir():
-        if path == MEDIA_PATH + file.name:
-            return _TYPES[file.name.rpartition(".")[2]], file.read_bytes()
-    return None

@@ -1,17 +1,10 @@
-"""The server of the sandbox: the API on loopback, the files of the catalog, and the sandbox's own paths to control it."""
+"""The sandbox: the API on loopback, the files of the catalog, and the sandbox's own paths to control it."""
 
 from __future__ import annotations
 
 import hmac
-import json
-import re
-import socket
-import sys
 import time
 from contextlib import suppress
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
 from threading import RLock, Thread
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
@@ -19,20 +12,23 @@ from urllib.parse import parse_qsl
 from sync.config.addresses import is_loopback_name
 from sync.errors import UsageError
 from sync.forms.form import JOB_PATH
-from sync.sandbox.catalog import MEDIA_URL, PREVIEW_PATH, Evolution, Record, evolve, read_media
+from sync.sandbox.catalog import evolve
+from sync.sandbox.http import HOST, JsonHandler, LoopbackServer
+from sync.sandbox.media_files import MEDIA_URL, PREVIEW_PATH, media_response
 from sync.sandbox.responses import CODES, FAILED, SHORT, Fault, Faults, envelope, error, list_templates
 from sync.sandbox.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sync.outputs.commands import Evolution
     from sync.recording.replay import RecordedResponse, Replay
+    from sync.sandbox.catalog import Record
 
 SANDBOX_KEY = "ak_SandboxKeyOpensOnlyTheSandbox000"
 ENDPOINT = "/api/v1/client/job/bytedance-templates"
 TASK_PATH = "/api/v1/client/job/TaskInfo"
 
-_HOST = "127.0.0.1"
 _REPLAYED = {ENDPOINT: "GET", "/sandbox": "GET"}
 """The paths with their methods; a recording contains responses of the catalog endpoint only."""
 _METHODS = {**_REPLAYED, JOB_PATH: "POST", TASK_PATH: "GET", "/sandbox/evolve": "POST", "/sandbox/faults": "POST"}
@@ -58,7 +54,7 @@ class Sandbox:
         replay: Replay | None = None,
         media_port: int | None = None,
     ) -> None:
-        """Bind the port; nothing is served before `start` or `serve_forever`.
+        """Bind the port.
 
         Covers and previews are also served on `media_port`; if that port is in use, `serves_media` is False. A request to the API
         that arrives `evolve_every` seconds or more after the last change finds a week of changes. `clock` returns Unix seconds.
@@ -81,33 +77,23 @@ class Sandbox:
         except (OSError, OverflowError) as refused:
             reason = getattr(refused, "strerror", None) or str(refused)
             hint = "Choose another --port; 0 takes a free one."
-            raise UsageError(f"The sandbox cannot listen on {_HOST}:{port}: {reason}.", hint=hint) from refused
+            raise UsageError(f"The sandbox cannot listen on {HOST}:{port}: {reason}.", hint=hint) from refused
         if media_port is not None:
             with suppress(OSError):
                 self._servers.append(_Server(self, media_port, {}, share_port=True))
         self.serves_media = len(self._servers) > 1
         self._threads = [Thread(target=each.serve_forever, args=(0.02,), name="sandbox", daemon=True) for each in self._servers]
-        self.port = self._servers[0].server_port
-        self.url = f"http://{_HOST}:{self.port}"
+        self.port = self._servers[0].server_address[1]
+        self.url = f"http://{HOST}:{self.port}"
         self.tasks = Tasks(clock, self.url + PREVIEW_PATH)
 
     def __enter__(self) -> Self:
-        self.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def start(self) -> None:
-        """Serve from background threads."""
-        for thread in self._threads:
-            if thread.ident is None:
-                thread.start()
-
-    def serve_forever(self) -> None:
-        """Serve until `stop` is called, from a signal handler or another thread, or until interrupted."""
-        self.start()
-        self._threads[0].join()
 
     def stop(self) -> None:
         """Stop serving and close all connections; the port is free afterwards."""
@@ -168,84 +154,47 @@ class Sandbox:
     def control(self, path: str, body: bytes | None) -> dict[str, Any]:
         """Return the response of a path of the sandbox itself."""
         if path == "/sandbox/evolve":
-            return self.evolve().as_json()
+            evolution = self.evolve()
+            return {name: getattr(evolution, name) for name in evolution.__struct_fields__}
         return self.describe() if path == "/sandbox" else self.faults.answer(body)
 
 
-class _Server(ThreadingHTTPServer):
-    """Holds its sandbox and its open connections; ignores clients that disconnect.
+class _Server(LoopbackServer):
+    """Serves a sandbox.
 
     `methods` are the paths of the API that it serves, with the method of each: none on the port of covers and previews, which
     several sandboxes share, because all have the same files but not the same catalog.
     """
 
-    daemon_threads = True
-    request_queue_size = 128
-
     def __init__(self, sandbox: Sandbox, port: int, methods: Mapping[str, str], *, share_port: bool = False) -> None:
         self.sandbox = sandbox
         self.methods = methods
-        self.allow_reuse_port = share_port  # otherwise a port in use must be an error in every version of Python
-        self._open: set[socket.socket] = set()
-        super().__init__((_HOST, port), _Handler)
+        super().__init__(port, _Handler, share_port=share_port)
 
     def service_actions(self) -> None:
         """Send callbacks that are due; `serve_forever` calls this at least at each of its intervals."""
         self.sandbox.tasks.send_callbacks()
 
-    def server_bind(self) -> None:
-        # HTTPServer.server_bind resolves the name of 127.0.0.1, which can take seconds.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = _HOST, self.socket.getsockname()[1]
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        """Close the connections that clients keep alive, which ends their threads."""
-        for connection in tuple(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # The only I/O of a handler is its connection, so an OSError means that the client disconnected.
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """Handles the requests of one connection, each with one write."""
-
+class _Handler(JsonHandler):
     server: _Server
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 18  # larger than a page, so that headers and body are sent together
 
-    def do_GET(self) -> None:
-        body = self._read_body()
-        if not self._send_media():
-            answer = self._answer(body)
-            if isinstance(answer, dict):
-                self._send(answer)
-            else:
-                self._send_recorded(answer)
-
-    def do_HEAD(self) -> None:
-        if not self._send_media():
-            self.send_error(HTTPStatus.METHOD_NOT_ALLOWED)
-
-    do_POST = do_GET  # noqa: N815 - the base class named it
-
-    def _answer(self, body: bytes | None) -> dict[str, Any] | RecordedResponse:
-        sandbox = self.server.sandbox
+    def do_GET(self) -> None:  # noqa: N802 - the base class named it
+        body = self.read_body()
         path, _, query = self.path.partition("?")
         if not is_loopback_name(self.headers.get("Host", "")):
-            return envelope(403, "The sandbox answers to loopback names only")
+            self.send(envelope(403, "The sandbox answers to loopback names only"))
+        elif self.command != "POST" and (media := media_response(path, self.headers.get("Range", ""))):
+            self.send_bytes(*media)  # no key is needed, as with the vendor's storage
+        elif isinstance(answer := self._answer(path, query, body), dict):
+            self.send(answer)
+        else:
+            self.send_recorded(answer)
+
+    do_HEAD = do_POST = do_GET  # noqa: N815 - the base class named them
+
+    def _answer(self, path: str, query: str, body: bytes | None) -> dict[str, Any] | RecordedResponse:
+        sandbox = self.server.sandbox
         if path not in self.server.methods:
             return error(404)
         if self.command != self.server.methods[path]:
@@ -256,69 +205,3 @@ class _Handler(BaseHTTPRequestHandler):
         if not hmac.compare_digest(self.headers.get("x-api-key", "").encode(), sandbox.key.encode()):
             return error(401)
         return sandbox.answer(path, query, body)
-
-    def _send_media(self) -> bool:
-        """Send the cover or preview that is requested, if it is one; no key is needed, as with the vendor's storage.
-
-        One range of bytes is supported, because Safari plays no video without it.
-        """
-        found = read_media(self.path.partition("?")[0])
-        if found is None or self.command == "POST" or not is_loopback_name(self.headers.get("Host", "")):
-            return False
-        media_type, content = found
-        status, headers = HTTPStatus.OK, {"Content-Type": media_type, "Accept-Ranges": "bytes"}
-        span = re.fullmatch(r"bytes=([0-9]{1,9})-([0-9]{0,9})", self.headers.get("Range", ""))
-        if span and (part := content[int(span[1]) : int(span[2]) + 1 if span[2] else None]):
-            status = HTTPStatus.PARTIAL_CONTENT
-            headers["Content-Range"] = f"bytes {int(span[1])}-{int(span[1]) + len(part) - 1}/{len(content)}"
-            content = part
-        self._send_bytes(status, headers, content)
-        return True
-
-    def _read_body(self) -> bytes | None:
-        """Read the body, also if it is not used, so that it is not parsed as the next request; None if it is too long."""
-        length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not re.fullmatch(r"[0-9]{1,5}", length):
-            self.close_connection = True
-            return None
-        return self.rfile.read(int(length))
-
-    def _send(self, answer: dict[str, Any]) -> None:
-        body = json.dumps(answer, ensure_ascii=False).encode()
-        self._send_bytes(answer.get("code", HTTPStatus.OK), {"Content-Type": "application/json; charset=utf-8"}, body)
-
-    def _send_bytes(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(body)))
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _send_recorded(self, answer: RecordedResponse) -> None:
-        """Send a recorded response; if it was incomplete, close the connection at the same place."""
-        if answer.status is None:
-            self.close_connection = True
-            return
-        self.send_response_only(answer.status)
-        for name, value in answer.headers.items():
-            # The recording contains the decompressed body.
-            if name != "content-length" and (name, value.strip().lower()) != ("content-encoding", "gzip"):
-                self.send_header(name, value)
-        self.send_header("content-length", str(len(answer.body) + bool(answer.trouble)))
-        if answer.trouble:
-            self.send_header("connection", "close")
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Send an error of the HTTP parser, or for an unknown method, as JSON."""
-        self.close_connection = True  # the following bytes may not be a request
-        code = 405 if code == HTTPStatus.NOT_IMPLEMENTED else int(code)
-        self._send(envelope(code, message or explain or HTTPStatus(code).phrase))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class named it
-        """Write no access log."""

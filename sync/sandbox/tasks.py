@@ -14,7 +14,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.json_values import decode_json
-from sync.catalog.parsing import RecordRejected, parse_record
+from sync.catalog.parsing import parse_record
 from sync.client.http import send
 from sync.client.network import Network, TransportFailure
 from sync.config.addresses import LOOPBACK_ORIGIN, http_url, origin_of
@@ -167,8 +167,5 @@ def _input_errors(catalog: Sequence[Record], given: dict[str, Any]) -> list[str]
     record = next((each for each in catalog if each.get("TemplateId") == given["template_id"]), None)
     if record is None:
         return ["input.template_id: the catalog has no such template"]
-    try:
-        document = parse_record(decode_json(json.dumps(record).encode()))
-    except RecordRejected as rejected:
-        return [f"input.template_id: the catalog's record of this template is rejected: {rejected}"]
+    document = parse_record(decode_json(json.dumps(record).encode()))
     return [f"input.{problem}" for problem in Form(document).validate(given)]

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 
 import sync.sandbox
-from sync.sandbox.catalog import Record, make_catalog, read_media
+from sync.sandbox.catalog import Record, make_catalog
+from sync.sandbox.media_files import read_media
 from sync.sandbox.server import ENDPOINT, SANDBOX_KEY, Sandbox
 from tests.command_line import of_sandbox, template_sync
 

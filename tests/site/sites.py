@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from sync.sandbox.catalog import PREVIEW_URL, cover_url, read_media
+from sync.sandbox.media_files import PREVIEW_URL, cover_url, read_media
 from sync.site.build import Options, build
 from sync.site.covers import MediaCopier
 from tests.builders import record, records, run_with, ticking

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.catalog.document import Document
     from sync.commands.output import Output
     from sync.config.options import Settings
     from sync.outputs.commands import SiteBuilt
@@ -63,7 +62,7 @@ def _media_copier(
     return MediaCopier(Fetch(Network.of(settings)), progress=progress)
 
 
-def _sample_media(url: str, _document: Document) -> bytes:
+def _sample_media(url: str) -> bytes:
     from sync.sandbox.media_files import read_media
 
     found = read_media(urlsplit(url).path)

@@ -7,6 +7,8 @@ import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 from sync import __version__
 from sync.outputs.commands import SiteBuilt
@@ -16,7 +18,7 @@ from sync.reader.catalog_dump import read_catalog_dump, rejected_records, stamp
 from sync.reader.status import overview
 from sync.reader.stored_templates import printed
 from sync.site import data, pages
-from sync.site.cards import Marks, card, marks_of, page_name
+from sync.site.cards import card, marks_of, page_name
 from sync.site.folder import open_folder
 from sync.store.engine import reading
 from sync.terminal.lines import as_atom
@@ -121,13 +123,11 @@ def _write(
     if progress:
         progress(len(found.stored), len(found.stored))
 
-    marks = marks_of(found)
+    new, moved = marks_of(found)
     present = [one for one in found.stored if one.removed_at is None]
     newest_first = sorted(present, key=lambda one: (one.document["released_at"] or "", one.document["template_id"]), reverse=True)
-    shown = [
-        {**cards[template_id], **marks.get(template_id, Marks())._asdict()}
-        for template_id in (one.document["template_id"] for one in newest_first)
-    ]
+    ids = [one.document["template_id"] for one in newest_first]
+    shown = [{**cards[each], "new": new.get(each), "moved": moved.get(each)} for each in ids]
     gallery_data = _put_data(folder, "catalog", data.catalog_data(shown, newest_first))
     changes_data = _put_data(folder, "changes", data.changes_data(found, cards))
     folder.put_if_new("freshness.js", data.freshness(found.overview, found.rejected.count, options.stale_after))
@@ -137,10 +137,8 @@ def _write(
     folder.put_if_new("schemas.json", json_text(everything(), indent=2) + "\n")
     address = None if options.site_url is None else f"{options.site_url}feed.xml"
     folder.put_if_new("feed.xml", as_atom(newest[-NEWEST_ENTRIES:], found.overview.feed_epoch, self_url=address))
-    for name, context in (
-        ("changes.html", pages.changes(found, cards, changes_data)),
-        ("index.html", pages.gallery(shown, gallery_data)),
-    ):
+    listings = {"changes.html": pages.changes(found, cards, changes_data), "index.html": pages.gallery(shown, gallery_data)}
+    for name, context in listings.items():
         folder.put_if_new(name, rendering.render(name, name, context))
     if options.site_url is not None:
         folder.put_if_new("sitemap.xml", _sitemap(found, options.site_url))
@@ -154,9 +152,6 @@ def _put_data(folder: Folder, name: str, content: str) -> str:
 
 
 def _sitemap(found: CatalogDump, site_url: str) -> str:
-    from urllib.parse import quote
-    from xml.sax.saxutils import escape
-
     paths = ["index.html", "changes.html", *(f"templates/{page_name(one.document['template_id'])}" for one in found.stored)]
     urls = "".join(f"<url><loc>{escape(site_url + quote(path))}</loc></url>\n" for path in paths)
     head = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'

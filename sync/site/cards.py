@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sync.catalog.feed import price_moves
@@ -27,28 +27,21 @@ _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
 _TONES = 8
 
 
-class Marks(NamedTuple):
-    """The marks of a card: when the template was added, if that is news, and the last price change in percent, if any."""
+def marks_of(dump: CatalogDump) -> tuple[dict[str, str], dict[str, int]]:
+    """Return, by template, when it was added, if that is news, and its last price change in percent.
 
-    new: str | None = None
-    moved: int | None = None
-
-
-def marks_of(dump: CatalogDump) -> Mapping[str, Marks]:
-    """Return the marks by template: those added after the first fill, or with a price change, within `MARK_PERIOD`."""
-    if not dump.events:
-        return {}
-    since = dump.events[-1].at - MARK_PERIOD
-    found: dict[str, Marks] = {}
+    Both only within `MARK_PERIOD`; the additions of the first fill are not news.
+    """
+    new: dict[str, str] = {}
+    moved: dict[str, int] = {}
     for event in reversed(dump.events):
-        if event.at < since:
+        if event.at < dump.events[-1].at - MARK_PERIOD:
             break
-        later = found.get(event.template_id, Marks())
         if event.kind == "added" and event.run_id > dump.filled_run_id:
-            found[event.template_id] = later if later.new else later._replace(new=iso(event.at.replace(microsecond=0)))
-        elif later.moved is None and (moved := _moved(event)) is not None:
-            found[event.template_id] = later._replace(moved=moved)
-    return found
+            new.setdefault(event.template_id, iso(event.at.replace(microsecond=0)))
+        elif (percent := _moved(event)) is not None:
+            moved.setdefault(event.template_id, percent)
+    return new, moved
 
 
 def _moved(event: Event) -> int | None:

@@ -22,7 +22,6 @@ from sync.site.cards import safe_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from sync.catalog.document import Document
     from sync.client.network import Network
     from sync.reader.stored_templates import Stored
     from sync.site.folder import Folder
@@ -59,7 +58,7 @@ class Fetch:
     network: Network
     allowed: Callable[[str], bool] = is_public
 
-    def __call__(self, url: str, _document: Document) -> bytes:
+    def __call__(self, url: str) -> bytes:
         """Send one request, without redirects.
 
         Raises:
@@ -106,31 +105,31 @@ class MediaCopier:
     """Copies media to the folder of a site.
 
     Attributes:
-        get: returns the content of a URL of a template, or raises CoverUnavailable.
+        get: returns the content of a URL, or raises CoverUnavailable.
         fields: the fields of a document with the URLs.
         progress: called with the number of finished downloads, and of all.
         removed: also fetch those of removed templates; otherwise only existing copies are kept.
     """
 
-    get: Callable[[str, Document], bytes]
+    get: Callable[[str], bytes]
     fields: Sequence[str] = ("cover_url",)
     progress: Callable[[int, int], object] | None = None
     removed: bool = False
 
     def __call__(self, folder: Folder, stored: Iterable[Stored]) -> tuple[dict[str, str], int]:
         """Update the copies; return URL without query → path, and the number of missing covers."""
-        wanted: dict[str, tuple[str, Document]] = {}
+        wanted: dict[str, str] = {}
         for one in stored:
             for url in filter(None, (one.document[name] for name in self.fields)):
                 key = address(url) or ""
                 if one.removed_at is None or self.removed or key in folder.old.copies:
-                    wanted.setdefault(key, (url, one.document))
+                    wanted.setdefault(key, url)
         kept = {key: folder.old.copies[key] for key in wanted if key in folder.old.copies}
         copies = {key: path for key, path in kept.items() if folder.fresh(path, folder.old.files.get(path, ""))}
         lacking = [key for key in wanted if key not in copies]
         last_responses: dict[str, float] = {}
         with ThreadPoolExecutor(PARALLEL) as pool:
-            contents = pool.map(lambda key: self._try(*wanted[key], last_responses), lacking)
+            contents = pool.map(lambda key: self._try(wanted[key], last_responses), lacking)
             for done, (key, content) in enumerate(zip(lacking, contents, strict=True), 1):
                 if self.progress:
                     self.progress(done, len(lacking))
@@ -140,7 +139,7 @@ class MediaCopier:
                     folder.put_if_new(copies[key], content)
         return copies, len(wanted) - len(copies)
 
-    def _try(self, url: str, document: Document, last_responses: dict[str, float]) -> bytes | None:
+    def _try(self, url: str, last_responses: dict[str, float]) -> bytes | None:
         """Download a cover; request no more from a host that hangs, as each of its covers could take LIMIT seconds.
 
         A host hangs if a download from it was slow and failed, and no other one ended meanwhile with a copy or a fast failure.
@@ -151,7 +150,7 @@ class MediaCopier:
             return None
         content: bytes | None
         try:
-            content = self.get(url, document)
+            content = self.get(url)
             kind_of(content)
         except CoverUnavailable:
             content = None

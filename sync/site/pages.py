@@ -22,7 +22,7 @@ from sync.site.plots import catalog_plots, price_plot
 from sync.text import escape_bidi, json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from sync.catalog.document import Document
     from sync.reader.catalog_dump import CatalogDump, Event
@@ -202,11 +202,10 @@ def _facts(document: Document) -> list[tuple[words.Both, words.Both, str]]:
         value = document[name]
         if value in (None, "", []):
             continue
-        if name in {"template_type", "input_requirement"}:
-            found.append((words.field(name), words.word(value), escape_bidi(value)))
-            continue
-        text = _FORMATS.get(name, str)(value)
-        found.append((words.field(name), (escape_bidi(text), escape_bidi(text)), ""))
+        stored = escape_bidi(value) if name in words.ENUMERATED else ""
+        if name == "released_at":
+            value = value[:16].replace("T", " ")
+        found.append((words.field(name), words.value(name, value), stored))
     for name, value in document["extra"].items():
         found.append((words.field(f"extra.{name}"), (escape_bidi(json_text(value)),) * 2, ""))
     return found
@@ -216,11 +215,6 @@ _SHOWN = (
     "template_id", "template_type", "input_requirement", "input_num", "duration_ms", "cover_aspect_ratio", "aspect_ratios",
     "released_at", "media_id", "service_id", "cover_url", "preview_video_url",
 )  # fmt: skip
-_FORMATS: Mapping[str, Callable[[Any], str]] = {
-    "duration_ms": lambda value: f"{value / 1000:.1f} s",
-    "aspect_ratios": ", ".join,
-    "released_at": lambda value: value[:16].replace("T", " "),
-}
 
 
 def _form(document: Document) -> list[tuple[str, words.Both]]:

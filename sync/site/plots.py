@@ -50,9 +50,9 @@ class Line(NamedTuple):
 class Plot(NamedTuple):
     """A drawing of `WIDTH` by `HEIGHT`; a tick is a coordinate and its label."""
 
-    lines: tuple[Line, ...]
-    across: tuple[tuple[float, str], ...]
-    up: tuple[tuple[float, str], ...]
+    lines: Sequence[Line]
+    across: Sequence[tuple[float, str]]
+    up: Sequence[tuple[float, str]]
     width: float = WIDTH
     height: float = HEIGHT
     left: float = _LEFT
@@ -85,26 +85,23 @@ def step_plot(series: Mapping[str, Series], until: datetime, cut: Container[str]
 
     lines = []
     for name, points in series.items():
-        path: list[str] = []
         known = [value for _, value in points if value is not None]
         if not known:
             continue
-        last = None
+        path, last = "", None
         for moment, value in points:
-            if value is None:
-                path += [f"H{x(moment)}"] if last is not None else []
-            elif last is None:
-                path.append(f"M{x(moment)} {y(value)}")
-            else:
-                path.append(f"H{x(moment)}V{y(value)}")
+            if last is not None:
+                path += f"H{x(moment)}"
+            if value is not None:
+                path += f"M{x(moment)} {y(value)}" if last is None else f"V{y(value)}"
             last = value
         if last is not None:
-            path.append(f"H{right}")
+            path += f"H{right}"
         begins = (x(points[0][0]), y(known[0])) if name in cut else None
-        lines.append(Line(name, "".join(path), f"{known[0]:g}", "" if last is None else f"{last:g}", y(known[-1]), begins))
+        lines.append(Line(name, path, f"{known[0]:g}", "" if last is None else f"{last:g}", y(known[-1]), begins))
     ticks = [low + step * at for at in range(round((high - low) / step) + 1)]
-    days = ((x(start), f"{start:%Y-%m-%d}"), *(() if start.date() == end.date() else ((x(end), f"{end:%Y-%m-%d}"),)))
-    return Plot(tuple(_apart(lines)), days, tuple((y(tick), f"{tick:g}") for tick in ticks))
+    days = [start] if start.date() == end.date() else [start, end]
+    return Plot(_apart(lines), [(x(day), f"{day:%Y-%m-%d}") for day in days], [(y(tick), f"{tick:g}") for tick in ticks])
 
 
 def _scale(least: float, most: float, *, least_step: float) -> tuple[float, float, float]:

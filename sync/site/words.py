@@ -34,6 +34,8 @@ _ENUMERATIONS: Mapping[str, Both] = {
     "SINGLE_PERSON": ("One person", "单人"), "DOUBLE_PERSON": ("Two people", "双人"),
     "SINGLE_PET": ("One pet", "单只宠物"), "PERSON_AND_PET": ("A person and a pet", "一人一宠"),
 }  # fmt: skip
+ENUMERATED = {"template_type", "input_requirement"}
+"""The fields whose values are words of an enumeration."""
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 _REASONS: Mapping[str, Both] = {
     "more-images": ("more images", "图片数增加"), "fewer-images": ("fewer images", "图片数减少"),
@@ -73,14 +75,18 @@ def change(changed: FieldChange) -> Both:
         signs = [(sign, tag) for sign, side in (("+", "gained"), ("−", "lost")) for tag in changed.get(side, ())]
         pairs = [(f"{sign}{tag['name_en'] or tag['name']}", f"{sign}{tag['name']}") for sign, tag in signs]
         return escape_bidi("  ".join(en for en, _ in pairs)), escape_bidi("  ".join(zh for _, zh in pairs))
-    (old, old_zh), (new, new_zh) = (_value(changed["field"], changed[side]) for side in ("old", "new"))
+    (old, old_zh), (new, new_zh) = (value(changed["field"], changed[side]) for side in ("old", "new"))
     return f"{old} → {new}", f"{old_zh} → {new_zh}"
 
 
-def _value(name: str, value: Any) -> Both:
+def value(name: str, value: Any) -> Both:
+    """Return the value of a field of a document or of the feed."""
     if value in (None, []):
         return "none", "无"
-    if name in {"template_type", "input_requirement"}:
+    if name in ENUMERATED:
         return word(value)
-    shown = f"{value / 1000:.1f} s" if name == "duration_ms" else value_text(value)
+    if isinstance(value, str):
+        shown = escape_bidi(value) or '""'
+    else:
+        shown = f"{value / 1000:.1f} s" if name == "duration_ms" else value_text(value)
     return shown, shown

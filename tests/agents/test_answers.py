@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from sync.agents.answers import (
 )
 from sync.catalog.document import to_plain_json
 from sync.outputs.tools import TemplateSummary, WholeTemplate
-from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, ReadOnlyDict, Tag, Template
+from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
 
 def test_control_characters_are_escaped() -> None:
@@ -128,7 +129,7 @@ TEMPLATE = Template(
     cover_aspect_ratio="9:16", preview_video_url="https://m.example/p.mp4", duration_ms=5000, template_type="BEGIN_END_FRAME",
     input_requirement="SINGLE_PERSON", input_num=2, released_at=DAY, tags=(Tag("热", "Hot"), Tag("舞", None)),
     prices=(Price("480p", Decimal("166.5")), Price("720p", Decimal(400))), aspect_ratios=("9:16", "1:1"),
-    extra=ReadOnlyDict({"Later": (1, ReadOnlyDict({"a": (2,)}))}), content_hash="c" * 64,
+    extra=MappingProxyType({"Later": (1, MappingProxyType({"a": (2,)}))}), content_hash="c" * 64,
     first_seen_at=DAY + timedelta(days=1), changed_at=DAY + timedelta(days=2), removed_at=DAY + timedelta(days=3),
     first_seen_run_id=1, changed_run_id=2, removed_run_id=3,
 )  # fmt: skip
@@ -182,3 +183,10 @@ def test_the_age_in_a_status_has_milliseconds(success: datetime | None, age: tim
         **counts, "last_success_at": success and "2026-01-01T00:00:00Z", "last_success_age_seconds": seconds,
         "last_change_at": None, "cursor": "c",
     }  # fmt: skip
+
+
+def test_read_only_values_become_plain_json() -> None:
+    frozen = (1, [("a",)], MappingProxyType({"b": MappingProxyType({"c": ()})}))
+    assert to_plain_json(frozen) == [1, [["a"]], {"b": {"c": []}}]
+    assert type(to_plain_json(frozen)[2]["b"]) is dict
+    assert to_plain_json((DAY, Decimal("1.0"))) == ["2026-01-01T00:00:00Z", 1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -81,12 +82,12 @@ def bare(template_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def sample_media() -> MediaCopier:
-    """Copy covers and previews of the sandbox instead of fetching them."""
+    """Copy covers and previews of the sandbox instead of fetching `ID.jpeg` and `ID.mp4`."""
+    ratios = {each["TemplateId"]: each["CoverAspectRatio"] for each in (*FIRST, *THEN)}
 
-    def get(url: str, document: dict[str, Any]) -> bytes:
-        ratio = document["cover_aspect_ratio"] or "9:16"
-        sample = cover_url(document["template_id"], ratio) if url == document["cover_url"] else PREVIEW_URL
-        found = read_media(urlsplit(sample).path)
+    def get(url: str) -> bytes:
+        file = PurePath(url)
+        found = read_media(urlsplit(PREVIEW_URL if file.suffix == ".mp4" else cover_url(file.stem, ratios[file.stem])).path)
         assert found is not None
         return found[1]
 

@@ -79,6 +79,7 @@ def test_data_in_a_script_element_cannot_end_the_element() -> None:
          ("Supported ratios", "支持画幅", "9:16, 1:1 → none", "9:16, 1:1 → 无")),
         ({"field": "tags", "gained": [{"name": "热", "name_en": "Hot"}], "lost": [{"name": "冬", "name_en": None}]},
          ("Tags", "标签", "+Hot  −冬", "+热  −冬")),
+        ({"field": "title", "old": "👩\u200d🚀", "new": ""}, ("Chinese title", "中文标题", *('👩\u200d🚀 → ""',) * 2)),
         ({"field": "extra.Mood", "old": "\u202ea", "new": "b"}, ("extra.Mood", "extra.Mood", "\\u202ea → b", "\\u202ea → b")),
     ],
 )  # fmt: skip

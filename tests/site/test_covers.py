@@ -89,7 +89,7 @@ def test_a_redirect_is_not_followed_and_an_error_page_is_not_a_cover(reply: Repl
 
 def test_a_cover_over_plain_http_is_not_requested() -> None:
     with pytest.raises(CoverUnavailable, match="plain https"):
-        Fetch(Network())("http://media.example/cover.png", {})
+        Fetch(Network())("http://media.example/cover.png")
 
 
 def covered(template_id: str, name: str, signature: str = "a") -> dict[str, Any]:
@@ -100,7 +100,7 @@ def test_the_number_of_concurrent_requests_for_covers_is_limited(site: Site) -> 
     together = threading.Barrier(PARALLEL, timeout=30)
     now, most, counting = 0, 0, threading.Lock()
 
-    def get(_url: str, _document: dict[str, Any]) -> bytes:
+    def get(_url: str) -> bytes:
         nonlocal now, most
         with counting:
             now += 1
@@ -122,7 +122,7 @@ def test_a_host_that_hangs_delays_a_build_once(site: Site, monkeypatch: pytest.M
     monkeypatch.setattr("sync.site.covers.SLOW", 0.2)
     requests: list[str] = []
 
-    def get(url: str, _document: dict[str, Any]) -> bytes:
+    def get(url: str) -> bytes:
         requests.append(url)
         if "//media.example/" in url:
             threading.Event().wait(0.3)
@@ -138,7 +138,7 @@ def test_a_host_that_hangs_delays_a_build_once(site: Site, monkeypatch: pytest.M
 
 
 def test_fast_failures_of_a_host_do_not_exclude_its_other_covers(site: Site) -> None:
-    def get(url: str, _document: dict[str, Any]) -> bytes:
+    def get(url: str) -> bytes:
         if "/gone" in url:
             raise CoverUnavailable("the answer was 403")
         return PNG
@@ -157,7 +157,7 @@ def test_a_slow_failure_of_a_host_that_responds_does_not_exclude_its_other_cover
     monkeypatch.setattr("sync.site.covers.SLOW", 0.0)
     slow_began, next_is_requested = threading.Event(), threading.Event()
 
-    def get(url: str, _document: dict[str, Any]) -> bytes:
+    def get(url: str) -> bytes:
         if "/slow" in url:
             slow_began.set()
             next_is_requested.wait(30)
@@ -177,7 +177,7 @@ def test_a_cover_is_copied_once_for_all_signatures_and_again_when_its_path_chang
     pictures = {"one": PNG, "two": PNG + b"2", "evil": SVG}
     requests: list[str] = []
 
-    def get(url: str, _document: dict[str, Any]) -> bytes:
+    def get(url: str) -> bytes:
         requests.append(url)
         return pictures[url.partition("?")[0].rpartition("/")[2]]
 

@@ -315,10 +315,10 @@ class Catalog:
     def ensure_fresh(self, template_id: str, max_age: timedelta | float, *, wait: timedelta | float = 30.0) -> Template:
         """Return a template that was verified within `max_age`; if it was not, fetch it and record its changes.
 
-        It was verified at the latest start of these: its last successful refresh, if that found it; the last successful run,
-        unless its record was rejected or its removal is unconfirmed; the run that recorded its last change. Concurrent callers
-        share one request: they wait for the active run or refresh. This is the only call that writes to the database and needs
-        the API key. It reads CRUN_API_KEY and the other settings like `template-sync refresh`.
+        A template counts as verified at the start of the newest of these: its last successful refresh, if the API found it; the
+        last successful run, unless its record was rejected or its removal is unconfirmed; the run that recorded its last
+        change. Concurrent callers share one request: they wait for the active run or refresh. This is the only call that writes
+        to the database and needs the API key. It reads CRUN_API_KEY and the other settings like `template-sync refresh`.
 
         Args:
             template_id: its id; an unknown one is fetched.
@@ -326,11 +326,11 @@ class Catalog:
             wait: maximum wait for an active run or refresh, a timedelta or seconds.
 
         Raises:
-            UnknownTemplate: the API does not find it; but if the database has it as removed, it is returned.
+            UnknownTemplate: the API does not find the template. (One that the database has as removed is returned.)
             ConfigurationError: there is no key, or a setting is invalid.
             LeaseBusy: a run, an upgrade or refreshes of other callers took longer than `wait`.
             TryLater: a temporary failure of the API.
-            SyncError: a subclass of it, for the other errors of `template-sync refresh`.
+            SyncError: any other error of `template-sync refresh`, as a subclass of SyncError.
             ValueError: `max_age` or `wait` is negative or of another type.
             CatalogError: called on a past catalog or a snapshot.
         """

@@ -59,8 +59,8 @@ class Template:
         extra: read-only; fields of the API that this version does not know, by name.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when its last change was recorded. In a past catalog: of the last change by then; if that was pruned,
-            sometimes `first_seen_at`.
+        changed_at: when its last change was recorded. In a past catalog: the last change by then; `first_seen_at` if
+            that change was pruned and is not the template's last one.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
         changed_run_id: the run that recorded its last change.
@@ -162,7 +162,9 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of the feed, or one difference of `diff`; then `seq`, `cursor`, `run_id`, `at` are those of the later catalog.
+    """One change of the feed, or one difference of `diff`.
+
+    `seq`, `cursor`, `run_id` and `at` of a difference are those of the later catalog.
 
     Attributes:
         seq: number in the feed, without gaps.

@@ -18,7 +18,7 @@ from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
-from sync.errors import ConfigurationError, OtherOrigin, SyncError
+from sync.errors import OtherOrigin, SyncError
 from sync.reader.status import Overview, is_stale, overview
 from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
@@ -74,9 +74,24 @@ def checks_of(loaded: Loaded, engine: Engine, now: Callable[[], datetime]) -> It
     yield from _secret_files(loaded, now())
     yield _name_resolves(settings)
     if settings.base_url.startswith("https://") and not settings.proxy:
-        yield _certificate(settings, now)
-    yield from _catalog(settings, now)
-    yield from _database(settings, engine, now)
+        yield from _until_error("tls", _certificate(settings, now))
+    if settings.api_key is not None:
+        yield from _until_error("catalog", _catalog(settings, settings.api_key, now))
+    if (disk := _disk(engine)) is not None:
+        yield disk
+    yield from _until_error("database", _database(settings, engine, now))
+
+
+def _until_error(name: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """Yield checks; an error of the program ends them with a failed one."""
+    try:
+        yield from checks
+    except SyncError as error:
+        yield _failed(name, error)
+
+
+def _failed(name: str, error: SyncError) -> Check:
+    return Check(name, Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
 
 
 def _settings(loaded: Loaded) -> Check:
@@ -118,39 +133,26 @@ def _advice(failure: TransportFailure, usual: str) -> str:
     return failure.limit.hint if failure.limit is not None else usual
 
 
-def _certificate(settings: Settings, now: Callable[[], datetime]) -> Check:
+def _certificate(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
     try:
         found = certificate(settings.base_url, Network.of(settings), SECONDS)
-    except ConfigurationError as error:  # an invalid SYNC_CA_BUNDLE
-        return Check("tls", Result.FAILED, str(error), error.hint, error.exit_code)
     except TransportFailure as failure:
         advice = _advice(failure, "Check the clock, a proxy, or SYNC_CA_BUNDLE.")
-        return Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
+        yield Check("tls", Result.FAILED, f"no trusted connection: {failure}", advice, 75)
+        return
     days = (ssl.cert_time_to_seconds(str(found["notAfter"])) - now().timestamp()) / 86400
     seen = f"certificate verified, valid for {days:.0f} more days"
-    return _fine_or_warning("tls", seen, fine=days > CERTIFICATE_DAYS, advice="Report it to Crun.")
+    yield _fine_or_warning("tls", seen, fine=days > CERTIFICATE_DAYS, advice="Report it to Crun.")
 
 
 def _fine_or_warning(name: str, seen: str, *, fine: bool, advice: str) -> Check:
     return Check(name, Result.FINE, seen) if fine else Check(name, Result.WARNING, seen, advice)
 
 
-def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]:
-    if settings.api_key is None:
-        return
+def _catalog(settings: Settings, key: str, now: Callable[[], datetime]) -> Iterator[Check]:
     once, timeouts = replace(REQUESTS, attempts=1), Timeouts(SECONDS, SECONDS, SECONDS)
-    try:
-        client = ApiClient(replace(settings, deadline=2 * SECONDS), settings.api_key, retry_policy=once, timeouts=timeouts)
-    except ConfigurationError as error:  # likewise
-        yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
-        return
-    with client as api:
-        try:
-            answer = api.get({"page": 1, "page_size": 1})
-        except SyncError as error:
-            yield Check("catalog", Result.FAILED, str(error), error.hint, error.exit_code)
-        else:
-            yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {answer.total} templates")
+    with ApiClient(replace(settings, deadline=2 * SECONDS), key, retry_policy=once, timeouts=timeouts) as api:
+        yield from _until_error("catalog", _answer(api))
         if api.statistics.date is None:
             return
         try:
@@ -162,27 +164,27 @@ def _catalog(settings: Settings, now: Callable[[], datetime]) -> Iterator[Check]
     yield _fine_or_warning("clock", where, fine=abs(skew) <= MAX_CLOCK_SKEW, advice="Set this machine's clock (NTP).")
 
 
+def _answer(api: ApiClient) -> Iterator[Check]:
+    total = api.get({"page": 1, "page_size": 1}).total
+    yield Check("catalog", Result.FINE, f"the API key is accepted; the catalog reports {total} templates")
+
+
 def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -> Iterator[Check]:
-    if (disk := _disk(engine)) is not None:
-        yield disk
-    try:
-        found = overview(engine)
-        if (server := server_state(engine)) is not None:
-            yield _fine_or_warning("server", server.summary, fine=not server.warnings, advice=f"{'; '.join(server.warnings)}.")
-        if not found.holder.active:  # the write check would wait for that run
-            rehearse_run(engine)
-    except SyncError as error:
-        yield Check("database", Result.FAILED, str(error), error.hint, error.exit_code)
-        return
+    found = overview(engine)
+    if (server := server_state(engine)) is not None:
+        yield _fine_or_warning("server", server.summary, fine=not server.warnings, advice=f"{'; '.join(server.warnings)}.")
+    if not found.holder.active:  # the write check would wait for that run
+        rehearse_run(engine)
     name = _NAMES[engine.dialect.name]
     yield Check("database", Result.FINE, f"{name} is reachable, schema {HEAD}, {found.present} templates present")
     try:
         require_origin(engine, settings.base_url)
     except OtherOrigin as error:
-        yield Check("origin", Result.FAILED, str(error), error.hint, error.exit_code)
+        yield _failed("origin", error)
     yield _lease(found)
     yield _freshness(settings, found, now())
-    yield from _webhooks(settings, engine, now())
+    if settings.webhooks_file is not None:
+        yield from _until_error("webhooks", _webhooks(settings.webhooks_file, engine, now()))
     if found.held:
         yield Check("held", Result.WARNING, f"{found.held} removals are held", "`template-sync changes --pending` shows them.", 4)
     if found.unconfirmed:
@@ -190,15 +192,9 @@ def _database(settings: Settings, engine: Engine, now: Callable[[], datetime]) -
         yield Check("unconfirmed", Result.WARNING, seen, "`template-sync changes --pending` shows the reasons.")
 
 
-def _webhooks(settings: Settings, engine: Engine, now: datetime) -> Iterator[Check]:
+def _webhooks(file: str, engine: Engine, now: datetime) -> Iterator[Check]:
     """Read the file with all secrets, as a delivery does; report the endpoints that need attention."""
-    if settings.webhooks_file is None:
-        return
-    try:
-        names = [each.endpoint.name for each in load_endpoints(settings.webhooks_file)]
-    except SyncError as error:
-        yield Check("webhooks", Result.FAILED, " ".join(str(error).splitlines()), error.hint, error.exit_code)
-        return
+    names = [each.endpoint.name for each in load_endpoints(file)]
     known = [position for position in positions(engine) if position.name in names]
     if problems := [why for position in known if (why := describe_problem(position, now))]:
         advice = "Test with `template-sync webhooks test NAME`, then resume with `webhooks resume NAME`."

@@ -36,6 +36,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+AS_JSON = "Print as JSON."
 LOG_FLAGS = ("log_format", "log_level")
 DATABASE_FLAGS = ("database_url",)
 ASKING_FLAGS = (*DATABASE_FLAGS, *LOG_FLAGS, "base_url", "rate", "deadline", "proxy", "ca_bundle")
@@ -48,13 +49,16 @@ RUN_FLAGS = (
 class Context:
     """The settings, the output and the resources of one command.
 
-    `quiet`: on a terminal, log only if a level is set, because the command itself prints its result and its errors.
+    Attributes:
+        as_json: whether `--json` was given.
+        quiet: on a terminal, log only if a level is set, because the command itself prints its result and its errors.
     """
 
     settings: Settings
     loaded: Loaded
     out: Output
     closing: ExitStack
+    as_json: bool = False
     quiet: bool = False
 
     def refuse_file_in_use(self, path: str) -> None:
@@ -72,6 +76,13 @@ class Context:
         engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)
         return engine
+
+    def print_rows(self, values: Sequence[Any], rows: Sequence[Sequence[str]]) -> None:
+        """Print values as JSON, or as a table, whose first row is its heading; without values no table."""
+        if self.as_json:
+            self.out.json(values)
+        elif values:
+            self.out.table(rows)
 
     def start_logging(self, *, only_if_asked: bool = False) -> None:
         """Configure logging from the settings, in commands that log only: structlog takes 0.1 s to import.
@@ -113,6 +124,7 @@ def sync_command(
     help_text: str,
     *fields: str,
     unused: Sequence[str] = LOG_FLAGS,
+    json: str | None = None,
     quiet: bool = False,
     needs_key: bool = False,
     shows_key: bool = False,
@@ -126,6 +138,7 @@ def sync_command(
         help_text: the text of `--help`.
         fields: settings that the command accepts as flags; the help of each flag names its variable.
         unused: flags that are accepted without effect, because scripts pass them to every command; not in the help.
+        json: the help of its flag `--json`.
         quiet: see `Context`.
         needs_key: the command calls the API, so a missing key is reported with all other invalid settings.
         shows_key: the command works without the key, and reports on it. Other commands do not read the key, so that they work for
@@ -140,6 +153,7 @@ def sync_command(
         @functools.wraps(function)
         def call(**options: Any) -> None:
             flags = {field: options.pop(field) for field in taken}
+            as_json = options.pop("as_json", False)
             with background_stderr() if service else nullcontext():
                 out = output_of(service=service, log_format=flags.get("log_format"))
                 with exit_on_error(out, has_effect=has_effect), ExitStack() as closing:
@@ -147,11 +161,13 @@ def sync_command(
                     out.hide(loaded.secrets)
                     for warning in loaded.warnings:
                         out.warning(warning)
-                    function(Context(loaded.settings, loaded, out, closing, quiet), **options)
+                    function(Context(loaded.settings, loaded, out, closing, as_json, quiet), **options)
 
         first_sentence = re.split(r"\.\s", f"{help_text} ")[0] + "."
         made = click.command(cls=_Command, help=help_text, short_help=first_sentence)(call)
         made.service = service
+        if json is not None:
+            made = click.option("--json", "as_json", is_flag=True, help=json)(made)
         for option in (option for option in OPTIONS if option.field in taken):
             name = f"--{option.field.replace('_', '-')}"
             text = f"{option.help} [{option.variable}{f'; default {option.default}' if option.default else ''}]"
@@ -161,11 +177,6 @@ def sync_command(
         return made
 
     return decorate
-
-
-def json_flag(help_text: str = "Print as JSON.") -> Callable[[FC], FC]:
-    """Make the option `--json`, parameter `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help=help_text)
 
 
 @contextmanager

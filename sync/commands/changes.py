@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.selection import Selection
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import FEED_POSITION, NUMBER, limit, report_unknown_words
 from sync.errors import CursorLost, UsageError
 from sync.reader import feed, status
@@ -34,6 +34,7 @@ FOLLOW_SECONDS = 2.0
 @sync_command(
     f"List added, changed and removed templates, oldest first: by default the newest {NEWEST}, with --since or --run all.",
     *DATABASE_FLAGS,
+    json=AS_JSON,
 )
 @click.option(
     "--since", type=FEED_POSITION, metavar="CURSOR|SEQ",
@@ -48,11 +49,9 @@ FOLLOW_SECONDS = 2.0
 @limit(f"Only the newest N changes, by default {NEWEST}; with --since, --run, --follow or --pending the first N, by default all.")
 @click.option("--follow", is_flag=True, help="Print changes as they are recorded, up to N; with --json one object per line.")
 @click.option("--pending", is_flag=True, help="List instead the missing templates that are held or unconfirmed.")
-@json_flag()
 def command(
-    context: Context, *, since: str | None, run_id: int | None, limit: int | None, follow: bool, pending: bool, as_json: bool,
-    **wanted: Any,
-) -> None:  # fmt: skip
+    context: Context, *, since: str | None, run_id: int | None, limit: int | None, follow: bool, pending: bool, **wanted: Any
+) -> None:
     """Show the feed. Different filters are combined with AND, repeated ones with OR."""
     rules = _rules(**wanted)
     if pending and (since is not None or run_id is not None or follow or rules != Rules()):
@@ -62,18 +61,18 @@ def command(
     if follow and run_id is not None:
         raise click.UsageError("--follow and --run cannot be combined: a finished run records no more changes.")
     engine = context.engine()
-    with _lost_cursor_as_json(context.out, as_json=as_json):
+    with _lost_cursor_as_json(context):
         if pending:
-            _show_pending(context.out, feed.pending(engine), limit, as_json=as_json)
+            _show_pending(context, feed.pending(engine), limit)
         elif follow:
             start = status.overview(engine).cursor if since is None else since
             matching = filter(rules.matches, feed.follow(engine, start, pause=_pauses()))
-            _follow(context.out, itertools.islice(matching, limit), as_json=as_json)
+            _follow(context, itertools.islice(matching, limit))
         else:
             found = _select(engine, rules, since, run_id, limit)
             for tag in () if found else rules.tags:
                 report_unknown_words(context.out, engine, Selection(tag=(tag,)))
-            if as_json:
+            if context.as_json:
                 context.out.json_parts([], found)
                 return
             _show(context.out, found)
@@ -82,14 +81,14 @@ def command(
 
 
 @contextmanager
-def _lost_cursor_as_json(out: Output, *, as_json: bool) -> Iterator[None]:
+def _lost_cursor_as_json(context: Context) -> Iterator[None]:
     try:
         yield
     except CursorLost as lost:
-        if as_json:
+        if context.as_json:
             from sync.outputs.commands import LostCursor
 
-            out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
+            context.out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
         raise
 
 
@@ -145,10 +144,10 @@ def _pauses() -> Iterator[None]:
         yield None
 
 
-def _follow(out: Output, changes: Iterable[dict[str, Any]], *, as_json: bool) -> None:
-    run_id = None
+def _follow(context: Context, changes: Iterable[dict[str, Any]]) -> None:
+    out, run_id = context.out, None
     for change in changes:
-        if as_json:
+        if context.as_json:
             out.data(json_text(change) + "\n")
         else:
             _show(out, [change], heading=change["run_id"] != run_id)
@@ -166,8 +165,9 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
             out.lines([f"  {line}" for line in change_lines(change)])
 
 
-def _show_pending(out: Output, missing: list[dict[str, Any]], limit: int | None, *, as_json: bool) -> None:
-    if as_json:
+def _show_pending(context: Context, missing: list[dict[str, Any]], limit: int | None) -> None:
+    out = context.out
+    if context.as_json:
         from sync.outputs.commands import PendingRemoval
 
         out.json([PendingRemoval(**row) for row in missing[:limit]])

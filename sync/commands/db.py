@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import DatabaseError, SchemaError, UsageError
 
 if TYPE_CHECKING:
@@ -37,14 +37,13 @@ def upgrade(context: Context) -> None:
     context.out.message(f"The schema is {schema.HEAD}." if before == schema.HEAD else upgraded)
 
 
-@sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS, group=command)
-@json_flag()
-def current(context: Context, *, as_json: bool) -> None:
+@sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS, group=command, json=AS_JSON)
+def current(context: Context) -> None:
     """Show the version of the schema."""
     from sync.store import schema
 
     found, state = schema.current(context.engine())
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import TablesVersion
 
         context.out.json(TablesVersion(revision=found, head=schema.HEAD, state=state.value))
@@ -55,10 +54,9 @@ def current(context: Context, *, as_json: bool) -> None:
 @sync_command(
     "Check that the tables match this version, and that the feed is intact and agrees with them.\n\n"
     "Exit codes: 0 no differences; 69 differences.",
-    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, group=command,
+    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, group=command, json="Print the differences as a JSON list.",
 )  # fmt: skip
-@json_flag("Print the differences as a JSON list.")
-def check(context: Context, *, as_json: bool) -> None:
+def check(context: Context) -> None:
     """Check the schema and the consistency of the data."""
     context.start_logging()
     from sync.reader.feed_check import feed_problems
@@ -67,7 +65,7 @@ def check(context: Context, *, as_json: bool) -> None:
     engine = context.engine()
     differing = list(schema.differences(engine))
     broken = [] if differing else feed_problems(engine)
-    (context.out.json if as_json else context.out.lines)([*differing, *broken])
+    (context.out.json if context.as_json else context.out.lines)([*differing, *broken])
     if differing:
         raise SchemaError(
             f"The tables or views differ from those of revision {schema.HEAD}.",
@@ -88,11 +86,10 @@ def check(context: Context, *, as_json: bool) -> None:
     "Show the origin of the API (scheme, host and port) from which the database was filled. Commands refuse to call another one, "
     "with exit code 78.",
     "base_url",
-    *DATABASE_FLAGS, has_effect=True, group=command,
+    *DATABASE_FLAGS, has_effect=True, group=command, json=AS_JSON,
 )  # fmt: skip
 @click.option("--accept", is_flag=True, help="Record the origin of CRUN_BASE_URL instead.")
-@json_flag()
-def origin(context: Context, *, accept: bool, as_json: bool) -> None:
+def origin(context: Context, *, accept: bool) -> None:
     """Show or replace the recorded origin."""
     from sync.config.addresses import origin_of
     from sync.store.state import accept_origin, recorded_origin
@@ -104,7 +101,7 @@ def origin(context: Context, *, accept: bool, as_json: bool) -> None:
         moved = f"The recorded origin was {before} and is now {configured}."
         context.out.message(moved if before else f"The origin {configured} was recorded.")
     recorded = recorded_origin(engine)
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import CatalogOrigin
 
         context.out.json(CatalogOrigin(recorded, configured))

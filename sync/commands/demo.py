@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
 from sync.commands.output import progress_on_terminal
 from sync.commands.run import changes_output, finish, open_endpoint, outcome_output
 from sync.commands.sandbox import SEED, catalog_size
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
 @sync_command(
     "Synchronise a sample catalog from a local server, let it change, synchronise again and show the changes.",
-    *DATABASE_FLAGS, *LOG_FLAGS, quiet=True, has_effect=True,
+    *DATABASE_FLAGS, *LOG_FLAGS, quiet=True, has_effect=True, json="Print both results as JSON.",
 )  # fmt: skip
 @catalog_size(minimum=1)
 @SEED
 @click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")
-@json_flag("Print both results as JSON.")
-def command(context: Context, *, templates: int, seed: int, folder: Path | None, as_json: bool) -> None:
+def command(context: Context, *, templates: int, seed: int, folder: Path | None) -> None:
     """Run the demo."""
     if folder is not None:
         context.refuse_file_in_use(str(folder))
@@ -49,20 +48,20 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None,
     _refuse_other_catalog(engine, repeated=repeated)
     where = context.loaded.shown("database_url")
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
-        if not as_json:
+        if not context.as_json:
             context.out.message(
                 f"A sample catalog of {count_of(templates, 'template')} is served on {sandbox.url}; the database is {where}."
             )
             known = "this database holds an earlier demo, so the catalog returns to the start of the week"
             context.out.message(f"\nFirst run: {known if repeated else 'everything is new'}.")
         first = _run(context, engine, sandbox, accept_removals=repeated)
-        if not as_json:
+        if not context.as_json:
             finish(context.out, first, json=False, list_changes=False)
             context.out.message("\nA week passes in the catalog. Second run: what changed?")
         evolution = sandbox.evolve()
         second = _run(context, engine, sandbox)
     built = None if folder is None else describe_build(write(context.settings, engine, folder, out=context.out), folder)
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import Demo
 
         results = (outcome_output(each, changes_output(each)) for each in (first, second))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, now, sync_command
 from sync.commands.listing import AS_OF, POINT_IN_TIME, limit
 
 if TYPE_CHECKING:
@@ -15,21 +15,14 @@ if TYPE_CHECKING:
 
 @sync_command(
     "Show the differences between the catalogs after two runs or at two times. Without a second one: up to --as-of, or to now.",
-    *DATABASE_FLAGS,
+    *DATABASE_FLAGS, json=AS_JSON,
 )  # fmt: skip
 @click.argument("before", type=POINT_IN_TIME, metavar="RUN|INSTANT")
 @click.argument("after", type=POINT_IN_TIME, metavar="[RUN|INSTANT]", required=False)
 @AS_OF
 @limit("Maximum number of changes.")
-@json_flag()
 def command(
-    context: Context,
-    *,
-    before: int | datetime,
-    after: int | datetime | None,
-    as_of: int | datetime | None,
-    limit: int | None,
-    as_json: bool,
+    context: Context, *, before: int | datetime, after: int | datetime | None, as_of: int | datetime | None, limit: int | None
 ) -> None:
     """Show the net changes."""
     from sync.reader.past import difference
@@ -39,7 +32,7 @@ def command(
         raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")
     found = difference(context.engine(), before, as_of if after is None else after, now())
     shown = found.changes[:limit]
-    if as_json:
+    if context.as_json:
         context.out.json([_as_json(change) for change in shown])
         return
     for change in shown:

@@ -17,7 +17,7 @@ from sync.client.api_client import ApiClient
 from sync.client.backend import addresses
 from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
-from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import AS_JSON, ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
 from sync.errors import OtherOrigin, SyncError
 from sync.reader.status import Overview, is_stale, overview
 from sync.retry_policy import REQUESTS
@@ -244,21 +244,20 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
     "Check settings, DNS, TLS, API key, clock, disk, database, schema, lease, freshness and webhooks. Tests a write and rolls it "
     "back. The exit code is that of a run under these conditions; 0 if no check failed.",
     "webhooks_file",
-    *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, shows_key=True, has_effect=True,
+    *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, shows_key=True, has_effect=True, json=AS_JSON,
 )  # fmt: skip
-@json_flag()
-def command(context: Context, *, as_json: bool) -> None:
+def command(context: Context) -> None:
     """Run and print all checks."""
     engine = context.engine()
     context.start_logging()
     checks = []
     for check in checks_of(context.loaded, engine, now):
         checks.append(check)
-        if not as_json:
+        if not context.as_json:
             context.out.lines([f"{mark(*_SIGNS[check.result])} {check.name:10} {check.seen}"])
             if check.advice:
                 context.out.lines([f"    → {check.advice}"])
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import Check
 
         context.out.json([Check(each.name, each.result, each.seen, each.advice, each.file, each.age_seconds) for each in checks])

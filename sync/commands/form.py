@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import TEMPLATE_ID
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from sync.commands.output import Output
     from sync.forms.form import Form
     from sync.outputs.commands import GenerationInput, GenerationRequest
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     "Print the JSON Schema (2020-12) of the `input` of a template's generation request; or an example, a validation, or the "
     "complete request. Sends nothing.",
     "base_url",
-    *DATABASE_FLAGS,
+    *DATABASE_FLAGS, json="With --validate: print as JSON. All other outputs are JSON.",
 )  # fmt: skip
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option("--example", is_flag=True, help="Print a valid input, with placeholders for the images.")
@@ -35,10 +34,8 @@ if TYPE_CHECKING:
 )
 @click.option("--resolution", metavar="NAME", help="For --example and --request: this resolution instead of the cheapest.")
 @click.option("--removed", is_flag=True, help="Also accept a removed template, and print its last form.")
-@json_flag("With --validate: print as JSON. All other outputs are JSON.")
 def command(
     context: Context, *, template_id: str, example: bool, request: bool, file: str | None, resolution: str | None, removed: bool,
-    as_json: bool,
 ) -> None:  # fmt: skip
     """Print the form of a template, or an output derived from it."""
     if example + request + (file is not None) > 1:
@@ -56,7 +53,7 @@ def command(
         context.out.message(f"warning: template {template_id} was removed at {removed_at}; this is its last form.")
     form = Form(found, removed_at)
     if file is not None:
-        _validate(context.out, form, file, removed_at, as_json=as_json)
+        _validate(context, form, file, removed_at)
     elif example or request:
         context.out.json(_example_or_request(form, context.settings.base_url if request else None, resolution, removed_at))
     else:
@@ -77,10 +74,11 @@ def _example_or_request(
         raise UsageError(f"--resolution: {error}.") from None
 
 
-def _validate(out: Output, form: Form, file: str, removed_at: str | None, *, as_json: bool) -> None:
+def _validate(context: Context, form: Form, file: str, removed_at: str | None) -> None:
     """Print whether an input is valid; exit with 1 if it is not."""
+    out = context.out
     problems = form.validate(given := read_json(file))
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import InputCheck, Problem
 
         shown = [Problem(each.field, each.path, each.message) for each in problems]

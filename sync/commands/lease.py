@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,14 +19,13 @@ def command() -> None:
     """Define the group."""
 
 
-@sync_command("Show which process holds the lease.", *DATABASE_FLAGS, group=command)
-@json_flag()
-def show(context: Context, *, as_json: bool) -> None:
+@sync_command("Show which process holds the lease.", *DATABASE_FLAGS, group=command, json=AS_JSON)
+def show(context: Context) -> None:
     """Show the holder."""
     from sync.reader.status import overview
 
     holder = overview(context.engine()).holder
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import Lease
 
         context.out.json(lease_output(Lease, holder))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.catalog.selection import SORTS
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, find_run, limit, report_unknown_words, whole_number
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-@sync_command("List templates, with filters.", *DATABASE_FLAGS)
+@sync_command("List templates, with filters.", *DATABASE_FLAGS, json=AS_JSON)
 @click.option("--tag", multiple=True, metavar="TAG", help="Only templates with this tag, in Chinese or English. Repeatable.")
 @click.option("--type", "type", metavar="TYPE", help="Only templates of this type, such as BEGIN_END_FRAME.")
 @click.option(
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 )
 @limit("Maximum number of rows.")
 @AS_OF
-@json_flag()
-def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **wanted: Any) -> None:
+def command(context: Context, *, as_of: int | datetime | None, **wanted: Any) -> None:
     """List the catalog."""
     gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
     from sync.catalog.selection import make_selection
@@ -59,11 +58,11 @@ def command(context: Context, *, as_json: bool, as_of: int | datetime | None, **
         raise click.UsageError(f"--{argument.replace('_', '-')}: {why}") from None
     engine = context.engine()
     found = [each.document for each in select_templates(engine, selection, after_run=find_run(engine, as_of))]
-    if as_json:
+    if context.as_json:
         context.out.json_parts([], map(printed, found))
     elif found:
         context.out.table(template_rows(found), whole=("ID", "PRICES"), omit=("TAGS", "TYPE", "INPUT"))
-    if not as_json:
+    if not context.as_json:
         context.out.message(count_of(len(found), "template"))
     if not found:
         report_unknown_words(context.out, engine, selection)

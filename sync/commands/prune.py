@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
 from sync.commands.listing import whole_number
 from sync.config.options import parse_duration
 from sync.errors import UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @sync_command(
     "Delete old runs, changes, versions of templates and rejected records, but no template. A cursor is lost if changes after it "
     "are deleted.",
-    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True,
+    *DATABASE_FLAGS, *LOG_FLAGS, has_effect=True, json="Print the counts as JSON.",
 )  # fmt: skip
 @click.option("--older-than", metavar="AGE", help="Delete history that is older, such as 90d.")
 @click.option(
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     help="Keep the newest N runs; delete the history of older ones.",
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
-@json_flag("Print the counts as JSON.")
-def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool, as_json: bool) -> None:
+def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool) -> None:
     """Delete old history."""
     if (older_than is None) == (keep_runs is None):
         raise UsageError("Give either --older-than or --keep-runs.", hint="For example --older-than 90d, or --keep-runs 1000.")
@@ -55,7 +54,7 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
             f"warning: undelivered changes of webhook endpoint {name} {'would be' if dry_run else 'were'} deleted; "
             f"it {'would be' if dry_run else 'will be'} paused as lost."
         )
-    if as_json:
+    if context.as_json:
         from sync.outputs.commands import Pruned
 
         context.out.json(Pruned(**{name.replace(" ", "_"): count for name, count in counts.items()}))

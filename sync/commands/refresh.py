@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
 from sync.commands.listing import TEMPLATE_ID, Parsed
 from sync.commands.run import finish, open_endpoint, report_errors_as_json, require_gallery, update_gallery
 from sync.config.options import parse_duration_or_zero
@@ -13,15 +13,14 @@ from sync.config.options import parse_duration_or_zero
 @sync_command(
     "Fetch one template now and record its changes.",
     "lease_ttl",
-    *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, needs_key=True, has_effect=True,
+    *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, needs_key=True, has_effect=True, json="Print the result as JSON.",
 )  # fmt: skip
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @click.option(
     "--wait", metavar="DURATION", type=Parsed(parse_duration_or_zero, "expected {error}, not {text}."), default="30s",
     help="Maximum wait for an active run or refresh; default 30s.",
 )  # fmt: skip
-@json_flag("Print the result as JSON.")
-def command(context: Context, *, template_id: str, wait: float, as_json: bool) -> None:
+def command(context: Context, *, template_id: str, wait: float) -> None:
     """Fetch one template."""
     require_gallery(context.settings)
     engine = context.engine()
@@ -33,7 +32,7 @@ def command(context: Context, *, template_id: str, wait: float, as_json: bool) -
     from sync.store.schema import prepare
     from sync.store.state import require_origin
 
-    with report_errors_as_json(context.out, "refresh", json=as_json):
+    with report_errors_as_json(context.out, "refresh", json=context.as_json):
         prepare(engine)
         require_origin(engine, context.settings.base_url)
     with open_endpoint(context.settings) as endpoint:
@@ -47,4 +46,4 @@ def command(context: Context, *, template_id: str, wait: float, as_json: bool) -
             "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
             "removed."
         )
-    finish(context.out, outcome, json=as_json)
+    finish(context.out, outcome, json=context.as_json)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import RUN_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import RUN_FLAGS, Context, now, sync_command
 from sync.commands.output import progress_on_terminal
 from sync.config.settings import require_key
 from sync.errors import SyncError
@@ -39,7 +39,7 @@ PING_CLOSE_TIMEOUT = 5.0
     "Synchronise once: fetch every page, compare it with the database, store and print the changes.\n\n"
     "Exit codes: 0 done; 3 changes (with --exit-code); 4 removals held; 69 database; 75 try again later; "
     "76 invalid, incomplete or inconsistent responses; 77 API key or account; 78 configuration.",
-    *RUN_FLAGS, quiet=True, needs_key=True, has_effect=True,
+    *RUN_FLAGS, quiet=True, needs_key=True, has_effect=True, json="Print the result as JSON.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Fetch and compare, but write nothing.")
 @click.option(
@@ -53,10 +53,7 @@ PING_CLOSE_TIMEOUT = 5.0
     metavar="FILE",
     help="Record the responses, without the API key, for `sandbox --replay FILE`; see docs/operations.md.",
 )
-@json_flag("Print the result as JSON.")
-def command(
-    context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None, as_json: bool
-) -> None:
+def command(context: Context, *, dry_run: bool, accept_removals: bool, exit_code: bool, record: str | None) -> None:
     """Synchronise once."""
     # The process makes one run: collections would scan the objects of a large catalog repeatedly, without garbage.
     gc.disable()
@@ -82,15 +79,15 @@ def command(
         context.closing.callback(lambda: out.message(recording.summary()))
         context.closing.enter_context(recording)
     if dry_run:
-        with report_errors_as_json(out, "dry-run", json=as_json):
+        with report_errors_as_json(out, "dry-run", json=context.as_json):
             store = None if engine.dialect.name == "sqlite" and is_empty(engine) else Store(engine)
             if store:
                 require_current_schema(engine)
         with open_endpoint(settings, recording) as endpoint:
             outcome = preview(store, endpoint, options, clock=now, random=random, progress=progress)
-        finish(out, outcome, json=as_json, exit_code=exit_code)
+        finish(out, outcome, json=context.as_json, exit_code=exit_code)
         return
-    with report_errors_as_json(out, "run", json=as_json):
+    with report_errors_as_json(out, "run", json=context.as_json):
         prepare(engine)
         require_origin(engine, settings.base_url)
     with heartbeat_for_run(settings, engine) as report_result, open_endpoint(settings, recording) as endpoint:
@@ -101,7 +98,7 @@ def command(
     log_run(outcome)
     site = update_gallery(settings, engine) if outcome.plan else None
     write_metrics(settings, engine, outcome, site=site)
-    finish(out, outcome, json=as_json, exit_code=exit_code)
+    finish(out, outcome, json=context.as_json, exit_code=exit_code)
 
 
 @contextmanager

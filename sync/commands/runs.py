@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import NUMBER, limit
 
 NEWEST = 10
 
 
-@sync_command("List the most recent runs, newest first.", *DATABASE_FLAGS)
+@sync_command("List the most recent runs, newest first.", *DATABASE_FLAGS, json=AS_JSON)
 @limit(f"Maximum number of runs, by default {NEWEST}; with --rejected, of records, by default all.", "--most")
 @click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="List instead the records that this run rejected.")
-@json_flag()
-def command(context: Context, *, limit: int | None, rejected_run: int | None, as_json: bool) -> None:
+def command(context: Context, *, limit: int | None, rejected_run: int | None) -> None:
     """List runs."""
     from sync.outputs.catalog import Run
     from sync.outputs.commands import RejectedRecord
@@ -31,9 +30,6 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None, as
         found = runs(context.engine(), NEWEST if limit is None else limit)
         shown = [Run(**run.as_json()) for run in found]
         rows, none = run_rows(found), "no runs yet; `template-sync run` makes the first"
-    if as_json:
-        context.out.json(shown)
-    elif shown:
-        context.out.table(rows)
-    elif limit != 0:
+    context.print_rows(shown, rows)
+    if not (shown or context.as_json or limit == 0):
         context.out.message(none)

@@ -6,16 +6,18 @@ from difflib import get_close_matches
 
 import click
 
-from sync.commands.base import Context, json_flag, sync_command
+from sync.commands.base import Context, sync_command
 from sync.errors import UsageError
 
 
-@sync_command("Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names.")
+@sync_command(
+    "Print the JSON Schema (2020-12) of one JSON output; without NAME, list the names.", json="Print the list of names as JSON."
+)
 @click.argument("name", metavar="[NAME]", required=False)
 @click.option("--all", "every", is_flag=True, help="Print all schemas in one document, for code generators.")
-@json_flag("Print the list of names as JSON.")
-def command(context: Context, *, name: str | None, every: bool, as_json: bool) -> None:
+def command(context: Context, *, name: str | None, every: bool) -> None:
     """Print a schema, or the list of names."""
+    from sync.outputs.commands import SchemaName
     from sync.outputs.schema import NAMED, everything, schema
 
     if every and name is not None:
@@ -26,10 +28,6 @@ def command(context: Context, *, name: str | None, every: bool, as_json: bool) -
         raise UsageError(f"There is no schema {name!r}.", hint=hint)
     if every or name is not None:
         context.out.json(everything() if name is None else schema(name))
-    elif as_json:
-        from sync.outputs.commands import SchemaName
-
-        context.out.json([SchemaName(each, what) for each, (what, _) in NAMED.items()])
     else:
         rows = [["NAME", "DESCRIBES"], *([each, what.replace("`", "")] for each, (what, _) in NAMED.items())]
-        context.out.table(rows)
+        context.print_rows([SchemaName(each, what) for each, (what, _) in NAMED.items()], rows)

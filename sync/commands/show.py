@@ -6,25 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, TEMPLATE_ID, find_run
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
-@sync_command("Show one template, present or removed.", *DATABASE_FLAGS)
+@sync_command("Show one template, present or removed.", *DATABASE_FLAGS, json=AS_JSON)
 @click.argument("template_id", metavar="ID", type=TEMPLATE_ID)
 @AS_OF
-@json_flag()
-def command(context: Context, *, template_id: str, as_of: int | datetime | None, as_json: bool) -> None:
+def command(context: Context, *, template_id: str, as_of: int | datetime | None) -> None:
     """Show one template."""
     from sync.reader.catalog import find_template
     from sync.reader.stored_templates import printed
 
     engine = context.engine()
     found = find_template(engine, template_id, after_run=find_run(engine, as_of)).as_json()
-    if as_json:
+    if context.as_json:
         from sync.outputs.catalog import ShownTemplate
 
         context.out.json(ShownTemplate(**printed(found)))

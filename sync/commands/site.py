@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, sync_command
+from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.output import progress_on_terminal
 from sync.errors import MissingExtra, UsageError
 
@@ -72,18 +72,17 @@ def _sample_media(url: str) -> bytes:
 @sync_command(
     "Write the catalog as a gallery of static web pages to DIR, for a browser or any web server. Of an existing gallery, only "
     "changed files are written.",
-    *DATABASE_FLAGS, quiet=True, has_effect=True,
+    *DATABASE_FLAGS, quiet=True, has_effect=True, json="Print the result as JSON.",
 )  # fmt: skip
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--base-url", "site_url", metavar="URL", help="Public URL of the site; adds a sitemap and canonical links.")
 @click.option("--covers", is_flag=True, help="Also store copies of the covers. [SYNC_SITE_COVERS]")
-@json_flag("Print the result as JSON.")
-def command(context: Context, *, folder: Path, site_url: str | None, covers: bool, as_json: bool) -> None:
+def command(context: Context, *, folder: Path, site_url: str | None, covers: bool) -> None:
     """Write the gallery."""
     site_url = _site_address(site_url)
     context.refuse_file_in_use(str(folder))
     built = write(context.settings, context.engine(), folder, site_url=site_url, covers=covers or None, out=context.out)
-    if as_json:
+    if context.as_json:
         context.out.json(built)
     else:
         context.out.lines([describe_build(built, folder)])

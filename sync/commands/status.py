@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sync.catalog import run_record
 from sync.catalog.run_record import advise
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, now, sync_command
 from sync.commands.lease import lease_output
 from sync.errors import ConfigurationError
 from sync.reader.status import is_stale
@@ -28,16 +28,15 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 3
 
 
-@sync_command("Show the status of the catalog, the runs and the feed.", *DATABASE_FLAGS)
-@json_flag()
-def command(context: Context, *, as_json: bool) -> None:
+@sync_command("Show the status of the catalog, the runs and the feed.", *DATABASE_FLAGS, json=AS_JSON)
+def command(context: Context) -> None:
     """Show the status."""
     from sync.reader.status import overview
 
     engine = context.engine()
     found, moment = overview(engine), now()
     delivery_positions = _endpoint_positions(engine, context.settings)
-    if as_json:
+    if context.as_json:
         context.out.json(_status_output(found, context.settings, moment, delivery_positions))
     else:
         context.out.lines(status_lines(found, context.settings, moment, delivery_positions))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sync.catalog.selection import make_selection
-from sync.commands.base import DATABASE_FLAGS, Context, json_flag, now, sync_command
+from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, now, sync_command
 from sync.commands.listing import limit, whole_number
 from sync.errors import ConfigurationError, CursorLost, TryLater, UsageError
 from sync.reader.catalog import type_counts, unknown_filter_values
@@ -41,19 +41,16 @@ def command() -> None:
 @sync_command(
     "List the endpoints, their delivery positions and last responses. Warns if a rule names a tag or type that no template ever "
     "had. Exit code 78: a secret is missing.",
-    *FLAGS, group=command,
+    *FLAGS, group=command, json=AS_JSON,
 )  # fmt: skip
-@json_flag()
 @limit("Maximum number of rows.")
-def list_endpoints(context: Context, *, limit: int | None, as_json: bool) -> None:
+def list_endpoints(context: Context, *, limit: int | None) -> None:
     """Show every endpoint of the file."""
     path = _file(context)
     endpoints = endpoints_in(path)[:limit]
     known = {position.name: position for position in positions(context.engine())}
-    if as_json:
-        context.out.json([_endpoint_output(endpoint, known.get(endpoint.name)) for endpoint in endpoints])
-    elif endpoints:
-        context.out.table(webhook_rows([(each, known.get(each.name)) for each in endpoints], now()))
+    pairs = [(each, known.get(each.name)) for each in endpoints]
+    context.print_rows([_endpoint_output(*pair) for pair in pairs], webhook_rows(pairs, now()))
     _warn_of_unknown_values(context, endpoints)
     load_endpoints(path)
 
@@ -84,14 +81,13 @@ def _endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEn
 
 @sync_command(
     "Send a signed test message to an endpoint and show the response. Needs no database. The delivery position does not change.",
-    *SENDING_FLAGS, has_effect=True, group=command,
+    *SENDING_FLAGS, has_effect=True, group=command, json="Print the response as JSON.",
 )  # fmt: skip
 @click.argument("name", metavar="NAME")
 @click.option(
     "--change", "seq", type=whole_number(1, 2**63 - 1), metavar="SEQ", help="Send this change instead; needs the database."
 )
-@json_flag("Print the response as JSON.")
-def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None:
+def test(context: Context, *, name: str, seq: int | None) -> None:
     """Send a test message."""
     import secrets
 
@@ -104,7 +100,7 @@ def test(context: Context, *, name: str, seq: int | None, as_json: bool) -> None
     unique = secrets.token_hex(12)
     message = message_of_test(unique, iso(moment), name) if seq is None else _message_of(context, target.endpoint, seq, unique)
     reply = sender(context)(target, message, moment)
-    if as_json:
+    if context.as_json:
         from sync.outputs.webhooks import WebhookAnswer
 
         context.out.json(WebhookAnswer(name, message.id, reply.accepted, reply.status, reply.detail or None))
@@ -135,10 +131,9 @@ def _message_of(context: Context, endpoint: Endpoint, seq: int, unique: str) -> 
 @sync_command(
     "Deliver all due messages once, for cron. A daemon with SYNC_WEBHOOKS_FILE delivers by itself. Exit code 75: a delivery "
     "failed.",
-    *SENDING_FLAGS, has_effect=True, group=command,
+    *SENDING_FLAGS, has_effect=True, group=command, json="Print the result as JSON.",
 )  # fmt: skip
-@json_flag("Print the result as JSON.")
-def deliver(context: Context, *, as_json: bool) -> None:
+def deliver(context: Context) -> None:
     """Deliver all due messages once."""
     from sync.webhooks.dispatcher import Dispatcher
 
@@ -148,7 +143,7 @@ def deliver(context: Context, *, as_json: bool) -> None:
     dispatcher.start_due(endpoints)
     dispatcher.join()
     visits.sort(key=lambda visit: visit.name)
-    if as_json:
+    if context.as_json:
         from sync.outputs.webhooks import Delivery
 
         context.out.json([Delivery(each.name, each.result, each.messages, each.error or None) for each in visits])

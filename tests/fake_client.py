@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.client.api_client import ApiClient
 from sync.client.response import Envelope, classify_response
-from sync.client.worker import RequestStatistics
+from sync.client.traffic import RequestStatistics
 from sync.config.addresses import LOOPBACK_ORIGIN
 from sync.errors import DeadlineExceeded, Interrupted, NotFound, SyncError
 from tests.hostile import Reply, Request
@@ -18,7 +18,7 @@ from tests.hostile import Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from tests.hostile import Script
 
     Given = Envelope | SyncError | tuple[int, bytes]
@@ -101,7 +101,7 @@ class FakeClient(ApiClient):
         status, body = given
         self.statistics.count(received=len(body), decompressed=len(body))
         code, result = classify_response(status, {}, body, NOW)
-        self.statistics.count_code(code)
+        self.statistics.count(code=code)
         return result
 
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sync.catalog.document import Document
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from sync.store.lease import Lease
     from tests.builders import Database
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from tests.builders import Database
 
 CALLERS = 40

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sync.catalog.served_records import ServedRecord
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from tests.builders import Database
     from tests.fake_client import FakeClient
 

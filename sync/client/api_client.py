@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import random as randomness
+import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode, urlsplit
 
 from sync.catalog.run_record import BY_CODE
-from sync.client.network import Network, Timeouts
-from sync.client.worker import RateLimiter, RequestContext, RequestStatistics, Worker
+from sync.client.http import Connection
+from sync.client.network import Network, Timeouts, TransportFailure
+from sync.client.response import BODY_LIMIT, NEEDS_BODY, OK, classify_response, decompress
+from sync.client.traffic import RateLimiter, RequestStatistics
 from sync.config.addresses import origin_of
 from sync.config.redaction import Redactor
-from sync.errors import DeadlineExceeded, Interrupted, SyncError
-from sync.retry_policy import REQUESTS
+from sync.errors import DeadlineExceeded, Deferred, Interrupted, InvalidResponse, SyncError, Unreachable
+from sync.retry_policy import REQUESTS, is_exhausted, wait_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sync.client.http import Response
-    from sync.client.network import TransportFailure
     from sync.client.response import Envelope
-    from sync.client.worker import Completed, Params
     from sync.config.options import Settings
     from sync.retry_policy import RetryPolicy
 
 AGENT = "crun-template-sync"
 PATH = "/api/v1/client/job/bytedance-templates"
-_CLOSE_TIMEOUT = 1.0
-"""Seconds to wait for all threads together."""
+RUN_LIMIT = 8 * 2**30
+"""Bytes of all bodies of one run after decompression; a million records take one gigabyte."""
+_MOST_THREADS = 64
+"""The maximum of SYNC_CONCURRENCY."""
+Params = dict[str, str | int]
+"""`page` and `page_size`, or `template_id`."""
 
 
 class ApiClient:
@@ -40,7 +49,7 @@ class ApiClient:
         retry_policy: the retry policy of each request.
         timeouts: the timeouts of each request.
         random: returns numbers from 0 to 1, for jitter.
-        record: called with every response, see `RequestContext`; None for no recording.
+        record: called with the parameters, the start, and the response or the failure of each request; None for no recording.
 
     Raises:
         ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
@@ -58,36 +67,35 @@ class ApiClient:
     ) -> None:
         self.statistics = RequestStatistics()
         self.origin = origin_of(settings.base_url)
-        self._redactor = Redactor([key])
-        self._deadline = settings.deadline
+        self._url = settings.base_url + PATH
         headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
-        self._context = RequestContext(
-            url=settings.base_url + PATH,
-            headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-            network=Network.of(settings),
-            timeouts=timeouts,
-            ends=time.monotonic() + settings.deadline,
-            retry_policy=retry_policy,
-            rate_limiter=RateLimiter(settings.rate),
-            statistics=self.statistics,
-            random=random,
-            redact=self._redactor,
-            record=record,
-        )
-        self._results: SimpleQueue[Completed | None] = SimpleQueue()
-        self._all = [Worker(self._context, self._results)]
-        self._idle = list(self._all)
+        self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
+        self._network = Network.of(settings)
+        self._deadline = settings.deadline
+        self._ends = time.monotonic() + settings.deadline
+        self._timeouts = timeouts
+        self._retry_policy = retry_policy
+        self._random = random
+        self._rate_limiter = RateLimiter(settings.rate)
+        self._redactor = Redactor([key])
+        self._record = record
+        self._idle = [Connection(self._url, self._network)]
+        self._open = set(self._idle)
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, "endpoint")
+        self._done: SimpleQueue[Future[Envelope] | None] = SimpleQueue()
         self._interrupted = False
+        self._closed = threading.Event()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._all:
-            worker.cancel()
-        gives_up = time.monotonic() + _CLOSE_TIMEOUT
-        for worker in self._all:
-            worker.close(wait=max(0.0, gives_up - time.monotonic()))
+        self._closed.set()
+        for connection in self._open:
+            connection.cancel()
+        self._threads.shutdown()
+        for connection in self._open:
+            connection.close()
 
     def get(self, params: Params) -> Envelope:
         """Send one request, with retries, and return its envelope.
@@ -108,38 +116,37 @@ class ApiClient:
     def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
         """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion.
 
-        The next request is taken from `requests` only when a worker is free. Closing the iterator cancels requests in flight.
-        Raise DeadlineExceeded or Interrupted if the run must stop.
+        The next request is taken from `requests` only when another one has ended. Closing the iterator cancels requests in
+        flight. Raise DeadlineExceeded or Interrupted if the run must stop.
         """
         waiting = iter(requests)
-        busy: set[Worker] = set()
+        busy: dict[Future[Envelope], tuple[Params, Connection]] = {}
         try:
             while True:
                 while len(busy) < workers and (params := next(waiting, None)) is not None:
                     self.check_deadline()
-                    if not self._idle:
-                        self._idle.append(Worker(self._context, self._results))
-                        self._all.append(self._idle[0])
-                    worker = self._idle.pop()
-                    busy.add(worker)
-                    worker.start(params)
+                    connection = self._connection_for(params)
+                    future = self._threads.submit(self._send, params, connection)
+                    busy[future] = params, connection
+                    future.add_done_callback(self._done.put)
                 if not busy:
                     return
-                worker, params, result = self._next_result(busy)
-                busy.discard(worker)
-                self._idle.append(worker)
-                if isinstance(result, BaseException) and not isinstance(result, SyncError):
-                    raise result
-                yield params, result
+                future = self._next_done(busy)
+                params, connection = busy.pop(future)
+                self._release(params, connection)
+                error = future.exception()
+                if error is not None and not isinstance(error, SyncError):
+                    raise error
+                yield params, error or future.result()
         finally:
-            for worker in busy:
-                worker.cancel()
+            for _params, connection in busy.values():
+                connection.cancel()
 
     def check_deadline(self) -> None:
         """Raise DeadlineExceeded or Interrupted if the run must stop."""
         if self._interrupted:
             raise Interrupted("The run was stopped before anything was applied.")
-        if time.monotonic() >= self._context.ends:
+        if time.monotonic() >= self._ends:
             raise DeadlineExceeded(
                 f"The run exceeded SYNC_DEADLINE ({self._deadline:g} s); nothing was applied.",
                 hint=BY_CODE["deadline"].action,
@@ -148,20 +155,102 @@ class ApiClient:
     def interrupt(self) -> None:
         """Cancel the requests in flight and all later ones. Safe from any thread and from a signal handler."""
         self._interrupted = True
-        self._results.put(None)
+        self._done.put(None)
 
     def redact(self, value: Any) -> Any:
         """Remove the key from a decoded value, because a server may echo it and records are stored."""
         return self._redactor.value(value)
 
-    def _next_result(self, busy: set[Worker]) -> Completed:
-        """Wait for a result of one of these workers, at most until the deadline."""
+    def _connection_for(self, params: Params) -> Connection:
+        # A look-up may remove a template, so it has a new connection: no response to an earlier request can be mistaken for its.
+        if self._idle and "template_id" not in params:
+            return self._idle.pop()
+        connection = Connection(self._url, self._network)
+        self._open.add(connection)
+        return connection
+
+    def _release(self, params: Params, connection: Connection) -> None:
+        if "template_id" in params:
+            self._open.discard(connection)
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _next_done(self, busy: Collection[Future[Envelope]]) -> Future[Envelope]:
+        """Wait until one of these requests ends, at most until the deadline."""
         while True:
             self.check_deadline()
+            with suppress(Empty):
+                done = self._done.get(timeout=max(0.0, self._ends - time.monotonic()))
+                if done is not None and done in busy:  # a cancelled request ends, too
+                    self.check_deadline()
+                    return done
+
+    def _send(self, params: Params, connection: Connection) -> Envelope:
+        """Send a request until it succeeds or the retry policy ends; runs in a thread."""
+        attempt = 0
+        while True:
+            attempt += 1
+            self._rate_limiter.wait(self._closed.wait)
+            self._check(connection)
+            self.statistics.count(requests=1, retries=int(attempt > 1))
             try:
-                found = self._results.get(timeout=max(0.0, self._context.ends - time.monotonic()))
-            except Empty:
-                continue
-            if found is not None and found[0] in busy:  # a cancelled worker may still report a result
-                self.check_deadline()
-                return found
+                return self._send_once(params, connection)
+            except SyncError as error:
+                wait = wait_after(error, attempt, self._retry_policy, self._random)
+                if isinstance(error, Deferred):
+                    error.exhausted = is_exhausted(error, attempt, self._retry_policy)
+                if wait is None or time.monotonic() + wait >= self._ends:
+                    raise
+            self._closed.wait(wait)
+
+    def _check(self, connection: Connection) -> None:
+        if connection.cancelled:
+            raise Interrupted("The run was stopped before anything was applied.")
+
+    def _send_once(self, params: Params, connection: Connection) -> Envelope:
+        began, url = time.monotonic(), f"{self._url}?{urlencode(params, quote_via=quote)}"
+        headers = [*self._headers, *([(b"connection", b"close")] if "template_id" in params else ())]
+        timeouts = self._timeouts.within(max(0.001, self._ends - began))
+        response, failure = None, None
+        try:
+            response = connection.request("GET", url, headers, timeouts=timeouts, most=lambda _status: BODY_LIMIT + 1)
+            failure = response.failure
+        except TransportFailure as error:
+            failure = error
+        self._check(connection)  # a request that was cancelled here is not recorded
+        if self._record is not None:
+            self._record(params, began, response, failure)
+        if response is not None:
+            self.statistics.count(received=len(response.body))
+        if response is None or (failure is not None and (failure.limit or response.status in NEEDS_BODY)):
+            self.statistics.count(code=0)
+            raise self._unreachable(failure) from failure
+        return self._read(response)
+
+    def _unreachable(self, failure: TransportFailure | None) -> SyncError:
+        if failure is not None and failure.limit is not None:
+            return failure.limit
+        setting = "SYNC_PROXY" if self._network.proxy else "CRUN_BASE_URL"
+        return Unreachable(
+            f"{urlsplit(self._url).hostname} could not be reached: {failure}.",
+            hint=f"Check the network and {setting}; `template-sync doctor` tests each step.",
+        )
+
+    def _read(self, response: Response) -> Envelope:
+        """Return the envelope of a response, or raise the error that it reports."""
+        unpacked, damage = decompress(response.headers.get("content-encoding", ""), response.body)
+        if damage is not None and response.status == OK:
+            self.statistics.count(code=OK)
+            raise damage
+        content = b"" if damage else bytes(unpacked)  # for an error the status is enough
+        self.statistics.count(decompressed=len(content))
+        if self.statistics.decompressed > RUN_LIMIT:
+            raise InvalidResponse("The responses of this run together are larger than any catalog.", code="too-large")
+        self.statistics.date = response.headers.get("date")
+        now, content = datetime.now(UTC), self._redactor.body(content)
+        code, result = classify_response(response.status, response.headers, content, now, self._redactor.of_a_part)
+        self.statistics.count(code=code)
+        if isinstance(result, SyncError):
+            raise result
+        return result

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.client.api_client import ApiClient
+    from sync.client.api_client import ApiClient, Params
     from sync.client.walk import Walk
-    from sync.client.worker import Params
 
 MOST_ACCEPTED = 2000
 """Look-ups of a run with `--accept-removals`: about 200 s at the default rate, well within the default deadline."""

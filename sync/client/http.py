@@ -98,7 +98,7 @@ class Connection:
         self._proxy = proxy and httpcore.Proxy(proxy, ssl_context=trust if schemes[1] == "https" else None)
         self._trust = trust
         self._transport: _Transport | None = None
-        self._cancelled = False
+        self.cancelled = False
 
     def request(
         self,
@@ -124,7 +124,7 @@ class Connection:
             TransportFailure: no head of a response was received.
         """
         exchange = self._backend.exchange = Exchange(timeouts.request)
-        if self._cancelled:
+        if self.cancelled:
             exchange.cancel()
         if self._transport is None:
             pool = httpcore.ConnectionPool(self._trust, self._proxy or None, max_connections=1, network_backend=self._backend)
@@ -171,7 +171,7 @@ class Connection:
 
     def cancel(self) -> None:
         """Cancel the current request and every later one. Safe from any thread."""
-        self._cancelled = True
+        self.cancelled = True
         self._backend.exchange.cancel()
 
     def close(self) -> None:

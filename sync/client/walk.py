@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.removals import RunOptions
     from sync.catalog.served_records import RecordParser, ServedRecord
-    from sync.client.api_client import ApiClient
-    from sync.client.worker import Params
+    from sync.client.api_client import ApiClient, Params
 
     Progress = Callable[[int, int | None], None]
 

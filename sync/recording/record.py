@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from sync.client.api_client import Params
     from sync.client.http import Response
     from sync.client.network import TransportFailure
-    from sync.client.worker import Params
     from sync.config.options import Settings
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")

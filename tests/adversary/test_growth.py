@@ -24,7 +24,7 @@ from tests.hostile import Hostile, Reply, catalog
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
 
 pytestmark = pytest.mark.long_on_servers
 

@@ -20,7 +20,7 @@ from sync.catalog.run_record import (
     from_row,
     unverified_error,
 )
-from sync.client.worker import RequestStatistics
+from sync.client.traffic import RequestStatistics
 from sync.errors import (
     AccessDenied,
     DatabaseAway,

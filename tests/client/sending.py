@@ -17,8 +17,8 @@ from tests.hostile import Hostile, Reply, one_after_another, success
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sync.client.api_client import Params
     from sync.client.response import Envelope
-    from sync.client.worker import Params
 
 
 KEY = "ak_TheKeyThatMustGoNowhereElse00000"
@@ -37,7 +37,7 @@ def open_client(url: str, **settings: Any) -> Iterator[ApiClient]:
 
 
 def endpoint_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "endpoint"]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("endpoint")]
 
 
 def send_request(server: Hostile, **settings: Any) -> Envelope:

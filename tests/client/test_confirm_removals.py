@@ -28,7 +28,7 @@ from tests.fake_client import FakeClient, listed, not_found
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from tests.fake_client import Given
 
     LookUps = Callable[[str], Given]

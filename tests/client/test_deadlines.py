@@ -20,7 +20,7 @@ from tests.hostile import Hostile, Reply, Request, failure, one_after_another, s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
 
 
 SOON = 12.0

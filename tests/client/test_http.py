@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
 
     class SendBy(Protocol):
         def __call__(self, url: str, network: Network, limit: float = ...) -> str: ...

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from sync.client import response, worker
+from sync.client import api_client, response
 from sync.client.api_client import ApiClient
 from sync.client.response import BODY_LIMIT
-from sync.client.worker import RateLimiter
+from sync.client.traffic import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
 from tests.client.sending import GOOD, KEY, PAGE, RECORD, error_of, open_client, send_request
@@ -122,7 +122,7 @@ def test_a_decompression_bomb_of_300_mib_takes_no_more_memory_than_the_limit(tim
 
 
 def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (response, worker):
+    for module in (response, api_client):
         monkeypatch.setattr(module, "BODY_LIMIT", 100_000)
     with Hostile(one_after_another(Reply(b" " * 20_000_000))) as server:
         with pytest.raises(InvalidResponse) as caught:
@@ -132,7 +132,7 @@ def test_a_body_that_never_ends_is_cut_off_at_the_limit(monkeypatch: pytest.Monk
 
 
 def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "RUN_LIMIT", 2 * len(GOOD.body))
+    monkeypatch.setattr(api_client, "RUN_LIMIT", 2 * len(GOOD.body))
     with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
         for _ in range(2):
             endpoint.get(PAGE)

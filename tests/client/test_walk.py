@@ -19,8 +19,8 @@ from tests.fake_client import FakeClient, listed, not_found
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sync.client.api_client import Params
     from sync.client.response import Envelope
-    from sync.client.worker import Params
 
     Answer = Callable[[int], list[Any] | SyncError]
 

@@ -19,7 +19,7 @@ from tests.faults import Catalog, sync
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from tests.daemons import Upstream
 
 OTHER = "https://api.crunai.com"

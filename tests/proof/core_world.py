@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from sync.store.apply import Store
     from sync.synchronise import Plan
 

@@ -25,7 +25,7 @@ from tests.fake_client import FakeClient, not_found
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sync.client.worker import Params
+    from sync.client.api_client import Params
     from sync.errors import NotFound
 
 TEMPLATES = 280

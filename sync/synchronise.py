@@ -40,7 +40,7 @@ from sync.store.lease import REFRESH, renew_in_background
 from sync.store.write import WriteSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from sync.catalog.diff import Change
@@ -132,10 +132,7 @@ def synchronise(
         random: returns numbers from 0 to 1, to choose the controls of look-ups.
         progress: called with (pages so far, pages expected or None).
     """
-
-    def work(now: datetime) -> Plan:
-        return plan(store, api, options, now=now, random=random, progress=progress)
-
+    work = partial(plan, store, api, options, random=random, progress=progress)
     return run_with_lease(store, api, work, trigger=trigger, ttl=ttl, clock=clock)
 
 
@@ -156,12 +153,15 @@ def run_with_lease(
     try:
         wait = wait or LeaseWait(stop=api.check_deadline)
         lease, run = acquire(store.engine, run, ttl=ttl, clock=clock, retry=store.retry, wait=wait)
-    except (Interrupted, DeadlineExceeded) as stopped:  # during the wait
-        return _stopped(store, finish_failed(run, stopped, statistics, clock()), stopped)
-    except LeaseBusy as busy:
-        return Outcome(finish_failed(replace(run, run_id=busy.run_id), busy, statistics, clock()), error=busy)
-    except DatabaseError as error:  # the run has no row yet
-        return Outcome(finish_failed(run, error, statistics, clock()), error=error, unrecorded=error)
+    except (LeaseBusy, Interrupted, DeadlineExceeded, DatabaseError) as error:
+        run = finish_failed(replace(run, run_id=getattr(error, "run_id", None)), error, statistics, clock())
+        unrecorded = error if isinstance(error, DatabaseError) else None
+        if isinstance(error, Interrupted | DeadlineExceeded) and trigger != REFRESH:  # a refresh leaves no row
+            try:
+                run = store.record_failed(run)
+            except DatabaseError as not_stored:
+                unrecorded = not_stored
+        return Outcome(run, error=error, unrecorded=unrecorded)
     try:
         with renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
@@ -187,16 +187,16 @@ def plan(
     store: Store | None,
     api: ApiClient,
     options: RunOptions,
-    *,
     now: datetime,
+    *,
     random: Callable[[], float] = randomness.random,
     progress: Progress | None = None,
 ) -> Plan:
     """Compute what a run changes; write nothing. `store` is None if no database exists yet, `now` the start time of the run."""
-    source = store or _EmptyStore()
-    stored, before = source.load()
+    stored, before = store.load() if store else ({}, SyncState())
     require_same_origin(before.origin, api.origin)
-    parser = RecordParser(stored, load_documents=source.load_documents, redact=api.redact, new_file=_SPOOL)
+    load_documents = store.load_documents if store else lambda _ids: {}
+    parser = RecordParser(stored, load_documents=load_documents, redact=api.redact, new_file=_SPOOL)
 
     # Fetch and parse.
     walked = walk(api, parser, options, progress)
@@ -241,16 +241,6 @@ def plan(
     return Plan(snapshot, changes, after, parser, walked.total, walked.pages, problem)
 
 
-class _EmptyStore:
-    """The contents of a database that does not exist yet."""
-
-    def load(self) -> tuple[Mapping[str, str | None], SyncState]:
-        return {}, SyncState()
-
-    def load_documents(self, ids: Sequence[str]) -> Mapping[str, Document]:  # noqa: ARG002 - nothing is stored
-        return {}
-
-
 def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions, now: datetime) -> str:
     """Return why absence from this walk is no evidence, one phrase; empty if it is evidence."""
     count_is_wrong = state.count_is_wrong(now, options.hold) and snapshot.ids and not walked.failed_pages
@@ -282,14 +272,6 @@ def _finish(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
     )
 
 
-def _stopped(store: Store, run: Run, error: SyncError) -> Outcome:
-    """Record a run that was stopped before it acquired the lease; a refresh leaves no row."""
-    try:
-        return Outcome(run if run.trigger == REFRESH else store.record_failed(run), error=error)
-    except DatabaseError as failure:
-        return Outcome(run, error=error, unrecorded=failure)
-
-
 def preview(
     store: Store | None,
     api: ApiClient,
@@ -302,7 +284,7 @@ def preview(
     """Compute what a run would do, and write nothing, not even a row of the run. `store` is None if no database exists yet."""
     run = Run(None, "dry-run", Status.RUNNING, clock())
     try:
-        planned = plan(store, api, options, now=run.started_at, random=random, progress=progress)
+        planned = plan(store, api, options, run.started_at, random=random, progress=progress)
     except SyncError as error:
         return Outcome(finish_failed(run, error, api.statistics, clock()), error=error, codes=api.statistics.by_code)
     problem = planned.problem

@@ -183,17 +183,16 @@ OK, NOT_FOUND, REQUEST_TIMEOUT, RATE_LIMITED, MAINTENANCE = 200, 404, 408, 429, 
 NEEDS_BODY = frozenset({OK, NOT_FOUND, 422})
 """HTTP statuses whose meaning depends on the body; of any other one, the status is enough."""
 _NOT_MODIFIED, _REDIRECTS = 304, range(300, 400)
-_REFUSALS = {
-    401: "The API key was refused (401).",
-    402: "The account has insufficient credits (402).",
-    403: "Access was refused (403).",
-    505: "The template catalog is disabled for this account (505).",
+_MEANINGS: dict[int, tuple[type[SyncError], str]] = {
+    401: (AccessDenied, "The API key was refused (401)."),
+    402: (AccessDenied, "The account has insufficient credits (402)."),
+    403: (AccessDenied, "Access was refused (403)."),
+    NOT_FOUND: (NotFound, "There is no template catalog at this address (404)."),
+    422: (NoSuchPage, "The endpoint refused the request's parameters (422)."),
+    RATE_LIMITED: (Deferred, "The rate limit was exceeded (429)."),
+    MAINTENANCE: (Maintenance, "The catalog is under maintenance (455)."),
+    505: (AccessDenied, "The template catalog is disabled for this account (505)."),
 }
-_STOPS = {
-    NOT_FOUND: "There is no template catalog at this address (404).",
-    422: "The endpoint refused the request's parameters (422).",
-}
-_DEFERRALS = {MAINTENANCE: "The catalog is under maintenance (455).", RATE_LIMITED: "The rate limit was exceeded (429)."}
 
 
 def classify_response(
@@ -208,25 +207,20 @@ def classify_response(
         now: the time, for a Retry-After that is a date.
         redact: removes secrets from the server's message.
     """
+    envelope = None
     try:
         envelope = read_envelope(body, redact)
     except InvalidResponse as error:
         if status == OK:
             return status, _not_the_catalog(error, headers.get("content-type", ""))
-        envelope, own = Envelope(status, "", None, None), False
-    else:
-        own = True
-    code = max(status, envelope.code, key=_severity)
-    if code == OK:
+    code = status if envelope is None else max(status, envelope.code, key=_severity)
+    if code == OK and envelope is not None:
         if envelope.records is None:
             return code, InvalidResponse("The response reports success but has no list of templates.", code="not-envelope")
         return code, envelope
-    if code in _STOPS and envelope.records:
+    if code in {NOT_FOUND, 422} and envelope is not None and envelope.records:
         return code, InvalidResponse(f"The response has code {code} but contains templates.", code="contradiction")
-    if code == NOT_FOUND:
-        text = _STOPS[code] + _quoted(envelope.message)
-        return code, NotFound(text, hint=BY_CODE[str(code)].action, envelope=envelope if own else None)
-    return code, _error(code, envelope.message, retry_after(headers.get("retry-after"), now))
+    return code, _error(code, envelope, retry_after(headers.get("retry-after"), now))
 
 
 def _severity(code: int) -> int:
@@ -234,7 +228,7 @@ def _severity(code: int) -> int:
 
     404 and 422 rank lowest among errors, because they may mean that a template or page does not exist.
     """
-    order = {OK: 0, 404: 1, 422: 2, RATE_LIMITED: 4, MAINTENANCE: 5, **dict.fromkeys(_REFUSALS, 7)}
+    order = {OK: 0, NOT_FOUND: 1, 422: 2, RATE_LIMITED: 4, MAINTENANCE: 5, 401: 7, 402: 7, 403: 7, 505: 7}
     return order.get(code, 3 if _may_pass(code) else 6)
 
 
@@ -242,21 +236,18 @@ def _may_pass(code: int) -> bool:
     return code == REQUEST_TIMEOUT or 500 <= code < 600  # noqa: PLR2004 - server errors of RFC 9110
 
 
-def _error(code: int, message: str, after: float | None) -> SyncError:
-    suffix = _quoted(message)
-    if code in _REFUSALS:
-        return AccessDenied(_REFUSALS[code] + suffix, hint=BY_CODE[str(code)].action, code=str(code))
-    if code in _STOPS:
-        return NoSuchPage(_STOPS[code] + suffix, hint=BY_CODE[str(code)].action)
-    if code in _DEFERRALS or (_may_pass(code) and after is not None):
+def _error(code: int, envelope: Envelope | None, after: float | None) -> SyncError:
+    kind, text = _MEANINGS.get(code, (InvalidResponse, f"The response has an undocumented code ({code})."))
+    hint = BY_CODE[str(code)].action if str(code) in BY_CODE else ""
+    message = f" Message: {envelope.message}" if envelope is not None and envelope.message else ""
+    if kind is NotFound:
+        return NotFound(text + message, hint=hint, envelope=envelope)
+    if code not in _MEANINGS and _may_pass(code):
+        kind, text, hint = Unreachable if after is None else Deferred, f"The server failed ({code}).", "The next run retries."
+    if issubclass(kind, Deferred):
         wait = f" Retry after {after:.0f} s." if after is not None else ""
         hint = "Nothing was changed; the next run retries."
-        kind = Maintenance if code == MAINTENANCE else Deferred
-        text = _DEFERRALS.get(code, f"The server failed ({code}).")
-        return kind(f"{text}{wait}{suffix}", hint=hint, code=str(code), after=after)
-    if _may_pass(code):
-        return Unreachable(f"The server failed ({code}).{suffix}", hint="The next run retries.", code=str(code))
-    text, hint = f"The response has an undocumented code ({code}).", ""
+        return kind(f"{text}{wait}{message}", hint=hint, code=str(code), after=after)
     if code == _NOT_MODIFIED:
         text = f"The response has an unexpected status ({code}): no request was conditional."
     elif code in _REDIRECTS:
@@ -264,12 +255,8 @@ def _error(code: int, message: str, after: float | None) -> SyncError:
             f"The server redirects to another URL ({code}); redirects are not followed, because the API key is sent to the "
             "configured origin only."
         )
-        suffix, hint = "", "Set CRUN_BASE_URL to the origin that serves the API."
-    return InvalidResponse(text + suffix, hint=hint, code=str(code))
-
-
-def _quoted(message: str) -> str:
-    return f" Message: {message}" if message else ""
+        message, hint = "", "Set CRUN_BASE_URL to the origin that serves the API."
+    return kind(text + message, hint=hint, code=str(code))
 
 
 def _not_the_catalog(error: InvalidResponse, content_type: str) -> InvalidResponse:

@@ -132,15 +132,13 @@ class Backend(httpcore.NetworkBackend):
 
     Args:
         is_permitted: whether an IP address may be connected to; None: any.
-        handshakes: number of TLS handshakes of a connection.
-        tunnels: whether the first connection is one to a proxy that opens a tunnel.
+        handshakes: number of TLS handshakes until a tunnel through a proxy is open; 0 without a tunnel.
     """
 
-    def __init__(self, is_permitted: Callable[[str], bool] | None, handshakes: int, *, tunnels: bool) -> None:
+    def __init__(self, is_permitted: Callable[[str], bool] | None = None, handshakes: int = 0) -> None:
         self.exchange = Exchange(0)
         self._is_permitted = is_permitted
         self._handshakes = handshakes
-        self._tunnels = tunnels
         self._inner = httpcore.SyncBackend()
 
     def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any, **__: Any) -> _Stream:
@@ -176,7 +174,7 @@ class Backend(httpcore.NetworkBackend):
     def opened(self, stream: _Stream) -> _Stream:
         """Register a connection; TLS replaces the first one."""
         self.exchange.stream = stream
-        self.exchange.stage = PROXY if self._tunnels and stream.handshakes else HEAD
+        self.exchange.stage = PROXY if stream.handshakes > 0 else HEAD
         try:
             self.exchange.left()
         except TransportFailure:
@@ -191,7 +189,7 @@ class _Stream(httpcore.NetworkStream):
     Args:
         inner: the stream of httpcore.
         backend: the backend that opened it.
-        handshakes: number of TLS handshakes that follow.
+        handshakes: as of the backend, without those that were made.
         plain: a duplicate of its socket, because TLS replaces the first socket after the handshake.
     """
 
@@ -236,16 +234,14 @@ class _Stream(httpcore.NetworkStream):
         exchange.stage = TLS
         try:
             inner = self._inner.start_tls(ssl_context, server_hostname, exchange.left(timeout))
-        except httpcore.ConnectError as error:
+        except BaseException as error:
             self._plain.close()
-            exchange.left()
+            if not isinstance(error, httpcore.ConnectError):
+                raise
             if not isinstance(error.__cause__, ssl.SSLCertVerificationError):
                 raise TransportFailure("a TLS protocol error occurred") from error
             reason = error.__cause__.verify_message
             raise TransportFailure(f"its TLS certificate could not be verified ({reason})") from error
-        except BaseException:
-            self._plain.close()
-            raise
         return self._backend.opened(_Stream(inner, self._backend, self.handshakes - 1, self._plain))
 
     def get_extra_info(self, info: str) -> Any:

@@ -90,13 +90,10 @@ class Connection:
             schemes = [parts.scheme, urlsplit(proxy or "").scheme]
         except ValueError:
             raise TransportFailure("its address is not valid") from None
-        trust = authorities(network.ca_bundle) if "https" in schemes else None
-        self._handshakes = schemes.count("https")
-        self._backend = Backend(
-            None if proxy else is_permitted, self._handshakes, tunnels=proxy is not None and parts.scheme == "https"
-        )
-        self._proxy = proxy and httpcore.Proxy(proxy, ssl_context=trust if schemes[1] == "https" else None)
-        self._trust = trust
+        self._trust = authorities(network.ca_bundle) if "https" in schemes else None
+        self._proxy = proxy and httpcore.Proxy(proxy, ssl_context=self._trust if schemes[1] == "https" else None)
+        self._handshakes = schemes.count("https") if proxy and parts.scheme == "https" else 0
+        self._backend = Backend(None if proxy else is_permitted, self._handshakes)
         self._transport: _Transport | None = None
         self.cancelled = False
 
@@ -133,41 +130,18 @@ class Connection:
         limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
         # httpcore reads several times under one timeout for TLS within TLS, so that only a timer ends these reads.
         timer = threading.Timer(timeouts.request, exchange.shut_down) if self._handshakes > 1 else None
-        head: tuple[int, dict[str, str]] | None = None
-        body, failure = bytearray(), None
         try:
             if timer is not None:
                 timer.daemon = True
                 timer.start()
             extensions = {"timeout": limits}
             request = httpx.Request(method, url, headers=[*framing, *headers], content=content, extensions=extensions)
-            response = self._transport.handle_request(request)
-            try:
-                head = response.status_code, _joined_headers(response)
-                exchange.stage = BODY
-                self._receive(response, head[1], body, most(response.status_code))
-            finally:
-                response.close()
+            return _receive(self._transport.handle_request(request), exchange, most)
         except Exception as error:  # noqa: BLE001 - `_as_failure` raises what is no failure of the transport
-            failure = _as_failure(error, exchange)
+            raise _as_failure(error, exchange) from None
         finally:
             if timer is not None:
                 timer.cancel()
-        if head is not None:
-            return Response(*head, bytes(body), failure)
-        raise failure or TransportFailure("there was no response")
-
-    def _receive(self, response: httpx.Response, headers: Mapping[str, str], body: bytearray, most: int) -> None:
-        """Append at most so many bytes to `body`. Close a connection on which more bytes follow than those of the response."""
-        if not most:
-            return
-        for chunk in response.iter_raw():
-            body += chunk[: most - len(body)]
-            if len(body) >= most:
-                return
-        stream = self._backend.exchange.stream
-        if stream is not None and not stream.ends_with(headers):
-            stream.close()
 
     def cancel(self) -> None:
         """Cancel the current request and every later one. Safe from any thread."""
@@ -176,11 +150,31 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection; the next request opens a new one."""
-        transport, self._transport = self._transport, None
-        if transport is not None:
-            transport.close()
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
         # Otherwise a cycle of references keeps the socket and the buffers of TLS until the garbage collector runs.
         self._backend.exchange.stream = None
+
+
+def _receive(response: httpx.Response, exchange: Exchange, most: Callable[[int], int]) -> Response:
+    """Read a response. Close a connection on which more bytes follow than those of the response."""
+    headers, body, limit = _joined_headers(response), bytearray(), most(response.status_code)
+    failure = None
+    exchange.stage = BODY
+    try:
+        for chunk in response.iter_raw() if limit else ():
+            body += chunk[: limit - len(body)]
+            if len(body) >= limit:
+                break
+        else:
+            if limit and exchange.stream is not None and not exchange.stream.ends_with(headers):
+                exchange.stream.close()
+    except Exception as error:  # noqa: BLE001 - as above
+        failure = _as_failure(error, exchange)
+    finally:
+        response.close()
+    return Response(response.status_code, headers, bytes(body), failure)
 
 
 def _joined_headers(response: httpx.Response) -> dict[str, str]:
@@ -193,10 +187,10 @@ def _joined_headers(response: httpx.Response) -> dict[str, str]:
 
 def _as_failure(error: Exception, exchange: Exchange) -> TransportFailure:
     """Convert an exception of httpx or httpcore; raise any other exception."""
-    if isinstance(error, TransportFailure):
-        return error
     if failure := exchange.ended():
         return failure
+    if isinstance(error, TransportFailure):
+        return error
     if isinstance(error, httpcore.TimeoutException):
         return exchange.failure()
     if limit := limit_failure(error):
@@ -253,7 +247,7 @@ def certificate(url: str, network: Network, limit: float) -> dict[str, Any]:
         ConfigurationError: SYNC_CA_BUNDLE has no usable certificates.
     """
     parts, trust = urlsplit(url), authorities(network.ca_bundle)
-    host, backend = parts.hostname or "", Backend(None, 1, tunnels=False)
+    host, backend = parts.hostname or "", Backend()
     backend.exchange = Exchange(limit)
     try:
         stream = backend.connect_tcp(host, parts.port or 443).start_tls(trust, host)

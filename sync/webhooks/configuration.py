@@ -17,7 +17,7 @@ from sync.config.files import secret_file
 from sync.config.settings import dotenv_file
 from sync.errors import ConfigurationError
 from sync.webhooks import endpoints
-from sync.webhooks.endpoints import KINDS, PREFIX, Endpoint, Rules, SecretSource
+from sync.webhooks.endpoints import KINDS, PREFIX, Endpoint, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +27,6 @@ MAX_ENDPOINTS = 20
 """Each endpoint has two threads, for delivery and for its timeout, so that a slow one does not delay others; the unit files allow
 64 threads.
 """
-KEYS = (
-    "name", "url", "secret_env", "secret_file", "kinds", "fields", "tags", "ids", "types", "price_change", "breaking", "per",
-    "from", "enabled", "allow_http",
-)  # fmt: skip
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _LIMIT = 2**20
 
 
@@ -49,16 +44,10 @@ def load_endpoints(
     dotenv: Path | None = Path(".env"),
     warnings: list[str] | None = None,
 ) -> list[SignedEndpoint]:
-    """Read the file, and the secrets of each enabled endpoint; a relative `secret_file` is relative to its folder.
+    """Read the file, and the secrets of each enabled endpoint; raise ConfigurationError with all problems.
 
-    Args:
-        path: the file.
-        environ: environment variables.
-        dotenv: a `.env` file for variables that are not set.
-        warnings: receives a sentence for each secret file that other users can read.
-
-    Raises:
-        ConfigurationError: with all problems.
+    A relative `secret_file` is relative to the folder of the file. `dotenv` has the variables that are not set in `environ`;
+    `warnings` gets a sentence for each secret file that other users can read.
     """
     variables = {**dotenv_file(dotenv), **{name: value for name, value in environ.items() if value}}
     problems: list[str] = []
@@ -93,111 +82,79 @@ def secrets_of(loaded: Sequence[SignedEndpoint]) -> list[str]:
 
 
 def endpoints_in(path: str) -> tuple[Endpoint, ...]:
-    """Read the file, without the secrets.
-
-    Raises:
-        ConfigurationError: with all problems.
-    """
+    """Read the file, without the secrets; raise ConfigurationError with all problems."""
     try:
         with Path(path).open("rb") as file:
             content = file.read(_LIMIT + 1)
-        text = content.decode("utf-8-sig") if len(content) <= _LIMIT else None
+        if len(content) > _LIMIT:
+            raise ConfigurationError([f"{VARIABLE}: expected a file of at most 1 MiB ({path})."])
+        text = content.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigurationError([f"{VARIABLE}: expected a readable file ({path}: {reason})."]) from None
-    if text is None:
-        raise ConfigurationError([f"{VARIABLE}: expected a file of at most 1 MiB ({path})."])
     return read_endpoints(text)
 
 
 def read_endpoints(text: str) -> tuple[Endpoint, ...]:
-    """Parse the text of the file.
-
-    Raises:
-        ConfigurationError: with all problems.
-    """
+    """Parse the text of the file; raise ConfigurationError with all problems."""
     problems: list[str] = []
     found: list[Endpoint] = []
     try:
         whole = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # a number of thousands of digits raises ValueError
         place = re.search(r"\(at .*\)", str(error))  # only the position, because the text may contain a secret
-        problems.append(f"{VARIABLE}: not valid TOML {place[0] if place else ''}".rstrip() + ".")
+        problems.append(f"not valid TOML {place[0] if place else ''}".rstrip() + ".")
     else:
         found = _endpoints(whole, problems)
     if problems:
-        raise ConfigurationError(problems, hint="docs/changes.md lists every key; nothing was sent.")
+        hint = "docs/changes.md lists every key; nothing was sent."
+        raise ConfigurationError([f"{VARIABLE}: {problem}" for problem in problems], hint=hint)
     return tuple(found)
 
 
 def _endpoints(whole: Mapping[str, Any], problems: list[str]) -> list[Endpoint]:
-    problems += [f"{VARIABLE}: {key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
+    problems += [f"{key}: no such key; expected [[endpoint]]." for key in whole if key != "endpoint"]
     tables = whole.get("endpoint", [])
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
-        problems.append(f"{VARIABLE}: endpoint: expected [[endpoint]], in two pairs of brackets.")
+        problems.append("endpoint: expected [[endpoint]], in two pairs of brackets.")
         return []
     if len(tables) > MAX_ENDPOINTS:
-        problems.append(f"{VARIABLE}: expected at most {MAX_ENDPOINTS} endpoints, not {len(tables)}.")
-    found = [_endpoint(_Table(table, number, problems)) for number, table in enumerate(tables[:MAX_ENDPOINTS], 1)]
+        problems.append(f"expected at most {MAX_ENDPOINTS} endpoints, not {len(tables)}.")
+    found: list[Endpoint] = []
+    for number, table in enumerate(tables[:MAX_ENDPOINTS], 1):
+        endpoint, wrong = _endpoint(table)
+        found.append(endpoint)
+        problems += [f"endpoint {endpoint.name or f'number {number}'}: {problem}." for problem in wrong]
     names = [endpoint.name for endpoint in found if endpoint.name]
-    problems += [f"{VARIABLE}: endpoint {name}: name: given twice." for name in sorted({n for n in names if names.count(n) > 1})]
+    problems += [f"endpoint {name}: name: given twice." for name in sorted({name for name in names if names.count(name) > 1})]
     return found
 
 
-class _Table:
-    """The keys of one endpoint; the problems of each are collected, and its default is used instead."""
-
-    def __init__(self, table: Mapping[str, Any], number: int, problems: list[str]) -> None:
-        self.remaining = dict(table)
-        self._problems = problems
-        name = table.get("name")
-        self._where = f"endpoint {name}" if _is_name(name) else f"endpoint number {number}"
-
-    def pop(self, key: str, check: Callable[[Any], Any], default: Any = None, *, needed: bool = False) -> Any:
-        """Remove a key, and return its checked value."""
-        if key not in self.remaining:
-            if needed:
-                self.problem(key, "missing")
-            return default
-        try:
-            return check(self.remaining.pop(key))
-        except ValueError as error:
-            self.problem(key, f"expected {error}")
-            return default
-
-    def problem(self, key: str, what: str) -> None:
-        self._problems.append(f"{VARIABLE}: {self._where}: {key}: {what}.")
-
-
-def _endpoint(table: _Table) -> Endpoint:
-    name = table.pop("name", _that(_is_name, "1 to 64 letters, digits, dots, dashes or underscores"), "", needed=True)
-    allow_http = table.pop("allow_http", _boolean, default=False)
-    url = table.pop("url", _text(lambda text: endpoints.check_url(text, allow_http=allow_http)), "", needed=True)
-    sources = _secrets(table)
-    rules = Rules(
-        **{key: table.pop(key, _set_of(check), frozenset()) for key, check in _SETS.items()},
-        price_change=table.pop("price_change", _text(endpoints.price_rule)),
-        breaking=table.pop("breaking", _boolean, default=False),
-    )
+def _endpoint(table: Mapping[str, Any]) -> tuple[Endpoint, list[str]]:
+    """Return the endpoint of a table, with the default of each key that is missing or invalid, and the problems of its keys."""
+    values: dict[str, Any] = {"name": "", "url": ""}
+    problems: list[str] = []
+    allow_http = table.get("allow_http") is True
+    for key, check in {**KEYS, "url": _text(lambda text: endpoints.check_url(text, allow_http=allow_http))}.items():
+        if key in table:
+            try:
+                values[key] = check(table[key])
+            except ValueError as error:
+                problems.append(f"{key}: expected {error}")
+        elif key in values:
+            problems.append(f"{key}: missing")
+        elif key == "secret_env" and "secret_file" not in table:
+            problems.append("secret_env: missing, and no secret_file either")
+    # A misspelt rule would match everything.
+    problems += [f"{key}: no such key; expected one of {', '.join(KEYS)}" for key in table if key not in KEYS]
+    sources = tuple((kind, name) for kind in ("secret_env", "secret_file") for name in values.pop(kind, ()))
+    if len(sources) > 2:  # noqa: PLR2004 - the old and the new one
+        problems.append(f"secret_env: expected one secret, or two while one is rotated, not {len(sources)}")
+    rules = Rules(**{key: values.pop(key) for key in Rules.__slots__ if key in values})
     if why := endpoints.contradiction(rules):
-        table.problem("kinds", why)
-    per = table.pop("per", _that(("change", "run").__contains__, "one of change, run"), "change")
-    start = table.pop("from", _that(("end", "start").__contains__, "one of end, start"), "end")
-    enabled = table.pop("enabled", _boolean, default=True)
-    for key in table.remaining:  # a misspelt rule would match everything
-        table.problem(key, f"no such key; expected one of {', '.join(KEYS)}")
-    return Endpoint(name, url, sources, rules, per=per, start=start, enabled=enabled, allow_http=allow_http)
-
-
-def _secrets(table: _Table) -> tuple[SecretSource, ...]:
-    """Return one source of a secret, or two during a rotation."""
-    if not table.remaining.keys() & {"secret_env", "secret_file"}:
-        table.problem("secret_env", "missing, and no secret_file either")
-    checks = {"secret_env": _variable, "secret_file": _path}
-    found = [SecretSource(kind, each) for kind, check in checks.items() for each in table.pop(kind, _one_or_more(check), ())]
-    if len(found) > 2:  # noqa: PLR2004 - the old and the new one
-        table.problem("secret_env", f"expected one secret, or two while one is rotated, not {len(found)}")
-    return tuple(found)
+        problems.append(f"kinds: {why}")
+    start = {"start": values.pop("from")} if "from" in values else {}
+    return Endpoint(**values, **start, secrets=sources, rules=rules), problems
 
 
 # Checks of values; each returns the value, or raises ValueError with what was expected ----------------------------------
@@ -213,7 +170,7 @@ def _that(is_valid: Callable[[Any], Any], expected: str) -> Callable[[Any], Any]
 
 
 def _is_name(value: Any) -> bool:
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value) is not None
 
 
 def _text(check: Callable[[str], Any]) -> Callable[[Any], Any]:
@@ -247,11 +204,21 @@ _variable = _that(
     lambda text: not text.startswith(PREFIX) and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text),
     "the name of an environment variable, not the secret itself",
 )
-_path = _that(lambda text: not text.startswith(PREFIX), "the name of a file, not the secret itself")
-_SETS: dict[str, Callable[[str], str]] = {
-    "kinds": _that(KINDS.__contains__, f"any of {', '.join(KINDS)}, not {{!r}}"),
-    "fields": _that(endpoints.is_field, "fields as `changes` shows them, such as title or consume_items.720p, not {!r}"),
-    "tags": _within_bound("Tags"),
-    "ids": _within_bound("TemplateId"),
-    "types": _within_bound("TemplateType"),
+KEYS: dict[str, Callable[[Any], Any]] = {
+    "name": _that(_is_name, "1 to 64 letters, digits, dots, dashes or underscores"),
+    "url": _text(endpoints.check_url),
+    "secret_env": _one_or_more(_variable),
+    "secret_file": _one_or_more(_that(lambda text: not text.startswith(PREFIX), "the name of a file, not the secret itself")),
+    "kinds": _set_of(_that(KINDS.__contains__, f"any of {', '.join(KINDS)}, not {{!r}}")),
+    "fields": _set_of(_that(endpoints.is_field, "fields as `changes` shows them, such as title or consume_items.720p, not {!r}")),
+    "tags": _set_of(_within_bound("Tags")),
+    "ids": _set_of(_within_bound("TemplateId")),
+    "types": _set_of(_within_bound("TemplateType")),
+    "price_change": _text(endpoints.price_rule),
+    "breaking": _boolean,
+    "per": _that(("change", "run").__contains__, "one of change, run"),
+    "from": _that(("end", "start").__contains__, "one of end, start"),
+    "enabled": _boolean,
+    "allow_http": _boolean,
 }
+"""The check of each key, in the order of the documentation."""

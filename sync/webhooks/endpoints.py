@@ -11,15 +11,15 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, unquote_plus, urlsplit
 
-from sync.catalog.feed import Cursor, price_moves
+from sync.catalog.feed import price_moves
 from sync.catalog.fields import LISTS, SCALARS
 from sync.config.addresses import LOOPBACK, http_url, is_metadata_service, is_private
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 PREFIX = "whsec_"
 _MIN_BYTES, _MAX_BYTES = 24, 64
@@ -31,12 +31,7 @@ _IN_PARTS = ("consume_items", "extra")
 
 @dataclass(frozen=True, slots=True)
 class PriceRule:
-    """A price change of at least a percentage of the old price.
-
-    Attributes:
-        percent: not negative; 0 is any change.
-        direction: `+` for increases only, `-` for decreases only, empty for both.
-    """
+    """A price change of at least a percentage of the old price; `direction`: `+` or `-` for one direction only, else empty."""
 
     percent: Decimal
     direction: str = ""
@@ -64,8 +59,8 @@ class Rules:
             and (not self.ids or change["template_id"] in self.ids)
             and (not self.breaking or bool(change["breaking"]))
             and (not self.fields or any(self._is_wanted(each["field"]) for each in change["fields"]))
-            and (not self.tags or not _folded(self.tags).isdisjoint(_folded(_tags(change))))
-            and (not self.types or not _folded(self.types).isdisjoint(_folded(_types(change))))
+            and (not self.tags or _any_equal(self.tags, _tags(change)))
+            and (not self.types or _any_equal(self.types, _types(change)))
             and (self.price_change is None or _moved(self.price_change, change))
         )
 
@@ -81,11 +76,7 @@ def is_field(name: str) -> bool:
 
 
 def price_rule(text: str) -> PriceRule:
-    """Parse `10%`, `+10%` or `-10%`.
-
-    Raises:
-        ValueError: with what was expected.
-    """
+    """Parse `10%`, `+10%` or `-10%`. As of every check here, a ValueError says what was expected."""
     found = re.fullmatch(r"([+-]?)([0-9]{1,6}(?:\.[0-9]{1,6})?)%", text)
     if found is None:
         raise ValueError("a share such as 10%, or +10% for up only, -10% for down only")
@@ -107,6 +98,10 @@ def contradiction(rules: Rules) -> str | None:
     return None
 
 
+def _any_equal(wanted: Iterable[str], names: Iterable[str]) -> bool:
+    return not {name.casefold() for name in wanted}.isdisjoint(name.casefold() for name in names)
+
+
 def _tags(change: Mapping[str, Any]) -> Iterator[str]:
     """Yield the tags that a template has or loses, in both languages."""
     lost = [tag for each in change["fields"] for tag in each.get("lost", ())]
@@ -123,21 +118,10 @@ def _template(change: Mapping[str, Any]) -> Mapping[str, Any]:
     return change.get("document") or change.get("before") or {}
 
 
-def _folded(names: Iterable[str]) -> set[str]:
-    return {name.casefold() for name in names}
-
-
 def _moved(rule: PriceRule, change: Mapping[str, Any]) -> bool:
     """Return whether any price changed by the percentage; a new or removed price does not count."""
     moves = [(old, new) for _resolution, old, new in price_moves(change["fields"]) if old is not None and new is not None]
     return any(rule.direction != ("-" if new > old else "+") and abs(new - old) * 100 >= rule.percent * old for old, new in moves)
-
-
-class SecretSource(NamedTuple):
-    """The source of a secret: `kind` is `secret_env` or `secret_file`."""
-
-    kind: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +129,7 @@ class Endpoint:
     """One endpoint of the file.
 
     Attributes:
-        secrets: the sources of its secret, or of two during a rotation.
+        secrets: the source of its secret, or of two during a rotation: `secret_env` or `secret_file`, and a name.
         rules: which changes it gets.
         per: one message per `change` or per `run`.
         start: its first position: the `end` or the `start` of the feed.
@@ -155,7 +139,7 @@ class Endpoint:
 
     name: str
     url: str
-    secrets: tuple[SecretSource, ...]
+    secrets: tuple[tuple[str, str], ...]
     rules: Rules = field(default_factory=Rules)
     per: str = "change"
     start: str = "end"
@@ -189,41 +173,28 @@ class Endpoint:
 def check_url(text: str, *, allow_http: bool = False) -> str:
     """Return a URL that messages may be sent to; errors never contain it, because its path can be a secret.
 
-    Args:
-        text: the URL.
-        allow_http: whether it may be http to a private network; a host name is checked when it is resolved.
-
-    Raises:
-        ValueError: with what was expected.
+    `allow_http` permits http to a private network; a host name is checked when it is resolved.
     """
     url = http_url(text, "https://example.com/hooks/templates")
     parts = urlsplit(url)
     if parts.fragment:
         raise ValueError("a URL without a fragment, which is never sent")
+    try:
+        private, metadata = is_private(str(parts.hostname)), is_metadata_service(str(parts.hostname))
+    except ValueError:  # a host name, whose addresses are not known yet
+        private, metadata = True, False
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         if not allow_http:
             raise ValueError("an https:// URL; allow_http = true permits plain http to an address of a private network")
-        if not _each_address(str(parts.hostname), is_private):
+        if not private:
             raise ValueError("an https:// URL: with allow_http, plain http is for private networks only")
-    if not _each_address(str(parts.hostname), lambda host: not is_metadata_service(host)):
+    if metadata:
         raise ValueError("a URL to another host: this address is link-local or of a cloud's metadata service")
     return url
 
 
-def _each_address(host: str, check: Callable[[str], bool]) -> bool:
-    """Return whether a host passes a check of IP addresses; a host name does, because its addresses are not known yet."""
-    try:
-        return check(host)
-    except ValueError:
-        return True
-
-
 def check_secret(text: str) -> str:
-    """Return a valid secret of Standard Webhooks; errors never contain it. The library would accept any text.
-
-    Raises:
-        ValueError: with what was expected.
-    """
+    """Return a valid secret of Standard Webhooks; errors never contain it. The library would accept any text."""
     written = text.removeprefix(PREFIX)
     try:
         key = b64decode(written)
@@ -256,19 +227,18 @@ class Position:
     """The position of one endpoint, and its last attempt.
 
     Attributes:
-        cursor: all matching changes up to it were delivered.
+        cursor: all matching changes up to it were delivered; `seq` is that of the last one.
         behind: number of changes after it, matching or not.
         at_end: whether no changes are pending; a cursor of a lost history can be at no distance and not at the end.
-        attempts: failed attempts of the next message.
-        failing_since: time of the first of them.
+        attempts: failed attempts of the next message, the first at `failing_since`.
         next_attempt_at: when the next one is due; None: at once.
-        last_status: status of the last response; None without one.
-        last_answer: the response, or why there was none.
+        last_status: status of the last response, None without one; `last_answer` is the response, or why there was none.
         paused: `gone`, or `lost:` and a reason; None if not paused.
     """
 
     name: str
     cursor: str
+    seq: int
     behind: int
     at_end: bool
     attempts: int
@@ -278,9 +248,3 @@ class Position:
     last_status: int | None
     last_answer: str | None
     paused: str | None
-
-    @property
-    def seq(self) -> int:
-        """The number of the last delivered or skipped change."""
-        found = Cursor.parse(self.cursor)
-        return found.seq if found else 0

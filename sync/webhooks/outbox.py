@@ -161,9 +161,9 @@ def _same_claim(claim: Claim) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
     found = Cursor.parse(row.position)
-    behind = max(0, end.last_seq - found.seq) if found else 0
+    seq, behind = (found.seq, max(0, end.last_seq - found.seq)) if found else (0, 0)
     stored = {name: getattr(row, name) for name in Position.__slots__ if name in webhook_endpoints.c}
-    return Position(cursor=row.position, behind=behind, at_end=row.position == end.last_cursor, **stored)
+    return Position(cursor=row.position, seq=seq, behind=behind, at_end=row.position == end.last_cursor, **stored)
 
 
 def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:

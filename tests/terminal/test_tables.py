@@ -163,8 +163,9 @@ def test_the_row_of_a_rejected_record() -> None:
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 HEALTHY = Position(
-    name="shop", cursor="0123456789ab-7-00112233445566778899aabb", behind=3, at_end=True, attempts=0, failing_since=None,
-    next_attempt_at=None, last_attempt_at=NOON - timedelta(seconds=40), last_status=204, last_answer=None, paused=None,
+    name="shop", cursor="0123456789ab-7-00112233445566778899aabb", seq=7, behind=3, at_end=True, attempts=0,
+    failing_since=None, next_attempt_at=None, last_attempt_at=NOON - timedelta(seconds=40), last_status=204, last_answer=None,
+    paused=None,
 )  # fmt: skip
 FAILING = replace(
     HEALTHY, attempts=4, failing_since=NOON - timedelta(hours=1), last_status=None, last_answer="timed\nout", at_end=False

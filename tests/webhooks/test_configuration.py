@@ -10,7 +10,7 @@ import pytest
 
 from sync.errors import ConfigurationError
 from sync.webhooks.configuration import KEYS, endpoints_in, load_endpoints, read_endpoints, secrets_of
-from sync.webhooks.endpoints import Endpoint, PriceRule, Rules, SecretSource, secret_forms
+from sync.webhooks.endpoints import Endpoint, PriceRule, Rules, secret_forms
 from tests.webhooks.receiver import OTHER, SECRET
 
 MINIMAL = '[[endpoint]]\nname = "shop"\nurl = "https://example.com/hook"\nsecret_env = "SHOP"\n'
@@ -28,7 +28,7 @@ def problems(text: str) -> list[str]:
 
 
 def test_a_name_a_url_and_a_secret_are_sufficient_and_an_empty_file_has_no_endpoints() -> None:
-    secret = (SecretSource("secret_env", "SHOP"),)
+    secret = (("secret_env", "SHOP"),)
     endpoint = Endpoint("shop", "https://example.com/hook", secret, Rules())
     assert read_endpoints(MINIMAL) == read_endpoints(MINIMAL + 'per = "change"\nfrom = "end"') == (endpoint,)
     assert read_endpoints("") == ()
@@ -56,7 +56,7 @@ def test_every_key_is_read() -> None:
     assert found == Endpoint(
         "price-watch",
         "http://127.0.0.1:8000/hook?to=me",
-        (SecretSource("secret_env", "NEW"), SecretSource("secret_file", "old.secret")),
+        (("secret_env", "NEW"), ("secret_file", "old.secret")),
         Rules(
             frozenset({"changed"}), frozenset({"consume_items.720p"}), frozenset({"Festival", "热门"}), frozenset({"1", "2"}),
             frozenset({"BEGIN_END_FRAME"}), PriceRule(Decimal(10), "-"), breaking=True,

@@ -16,7 +16,6 @@ from sync.webhooks.endpoints import (
     KINDS,
     LOST,
     Endpoint,
-    Position,
     PriceRule,
     Rules,
     check_secret,
@@ -26,7 +25,7 @@ from sync.webhooks.endpoints import (
     price_rule,
     secret_forms,
 )
-from tests.webhooks.changes import CURSOR, change, field
+from tests.webhooks.changes import change, field
 
 TITLE = field("title", "a", "b")
 PRICE = field("consume_items.720p", 100, 110)
@@ -220,14 +219,6 @@ def test_every_part_of_a_url_after_its_host_is_hidden_in_responses_as_written_an
     assert bare.quotable_parts == bare.secret_parts == []
 
 
-# The position ---------------------------------------------------------------------------------------------------------
-
-
 def test_the_constants_that_other_modules_and_the_table_use() -> None:
     assert timedelta(hours=1) == FAILING_AFTER
     assert (GONE, LOST) == ("gone", "lost")
-
-
-@pytest.mark.parametrize(("cursor", "seq"), [(CURSOR, 7), ("", 0), ("no cursor", 0)])
-def test_the_seq_of_a_position_is_the_number_in_its_cursor_or_0(cursor: str, seq: int) -> None:
-    assert Position("shop", cursor, 0, True, 0, None, None, None, None, None, None).seq == seq  # noqa: FBT003 - whether it is at the end

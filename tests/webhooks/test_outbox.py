@@ -160,6 +160,13 @@ def test_the_start_of_a_pruned_feed_is_its_oldest_change(database: Database) -> 
     assert (found.seq, found.behind) == (2, 1)
 
 
+def test_a_stored_position_that_is_no_cursor_has_the_seq_0(sqlite: Database) -> None:
+    register(sqlite.engine, "shop", from_start=True)
+    with sqlite.engine.begin() as connection:
+        connection.execute(sa.update(webhook_endpoints).values(position="no cursor"))
+    assert [(each.seq, each.behind, each.at_end) for each in positions(sqlite.engine)] == [(0, 0, False)]
+
+
 def test_the_result_of_an_attempt_is_stored_exactly(database: Database) -> None:
     sync(records(1), database.engine)
     register(database.engine, "shop", from_start=True)

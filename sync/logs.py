@@ -27,14 +27,7 @@ _WARNINGS = {Status.HELD, Status.INCOMPLETE, Status.DEFERRED, Status.SKIPPED, St
 
 
 def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
-    """Configure logging for the process.
-
-    Args:
-        style: `console`, `json`, or `auto`: console on a terminal.
-        level: `debug`, `info`, `warning` or `error`.
-        secrets: values to remove from every line.
-        stream: output; stderr by default.
-    """
+    """Configure logging for the process: values of SYNC_LOG_FORMAT and SYNC_LOG_LEVEL, and what to remove from every line."""
     stream, redactor = stream or sys.stderr, Redactor(secrets)
 
     def redact(_logger: WrappedLogger, _method: str, line: Any) -> Any:

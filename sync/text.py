@@ -25,10 +25,7 @@ def json_text(value: Any, indent: int | None = None) -> str:
 def json_parts(value: Any, items: Iterable[Any], indent: int | None = None) -> Iterator[str]:
     """Yield the text of `json_text` in parts, for a long list, of which only one item at a time is in memory.
 
-    Args:
-        value: an empty list, or an object whose last member is an empty list.
-        items: the items of that list.
-        indent: as of `json_text`.
+    `value` is an empty list, or an object whose last member is an empty list; `items` are the items of that list.
     """
     head, _, tail = json_text(value, indent).rpartition("[]")
     outer = "" if indent is None else "\n" + " " * (indent if head else 0)

@@ -82,7 +82,7 @@ def command(context: Context) -> None:
         flush_logs=drain_stderr,
         check_every=min(CHECK_SECONDS, watchdog_interval(os.environ, os.getpid()) or CHECK_SECONDS),
     )
-    daemon.obey_signals()  # first, as process 1 of a container ignores a SIGTERM without a handler
+    daemon.signals.install()  # first, as process 1 of a container ignores a SIGTERM without a handler
     prepare(engine)
     require_origin(engine, settings.base_url)
     close_timeout = min(CLOSE_TIMEOUT, settings.grace)
@@ -90,7 +90,6 @@ def command(context: Context) -> None:
     if settings.http_port is not None:
         scrape = Scrape(metrics, lambda: overview(engine)).text
         probes = Probes(settings.http_host, settings.http_port, live=daemon.live, ready=service.ready, metrics=scrape)
-        probes.start()
         context.closing.callback(probes.stop)
         get_logger().info("probes_listen", host=settings.http_host, port=probes.port)
     if dispatch_loop is not None:

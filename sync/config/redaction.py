@@ -15,20 +15,17 @@ SHORTEST_SECRET = 6
 HIDDEN = "[secret]"
 _SHORTEST_BEGINNING = 6
 """Characters of a secret that are replaced at the end of a truncated text."""
+_as_text = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=str).encode
 _BYTES = "surrogateescape"
 """The error handler of the environment for bytes that are not UTF-8."""
 
 
 class Redactor:
-    """Replace secrets whose characters are written literally, percent-encoded or with the escapes of JSON.
-
-    Args:
-        secrets: what to replace.
-        shortest: characters that a secret must have to be replaced.
-    """
+    """Replace secrets of at least `shortest` characters, written literally, percent-encoded or with the escapes of JSON."""
 
     def __init__(self, secrets: Iterable[str], *, shortest: int = SHORTEST_SECRET) -> None:
         self._secrets = tuple(sorted((each for each in secrets if len(each) >= shortest), key=len, reverse=True))
+        self._written = [_as_text(secret)[1:-1] for secret in self._secrets]
         spelled = [[_spellings(char) for char in secret] for secret in self._secrets]
         self._pattern = re.compile("|".join(map("".join, spelled)) or "(?!)")
         self._beginning = re.compile("|".join(map(_beginning, spelled)) or "(?!)")
@@ -53,17 +50,10 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """Replace every secret in a decoded JSON value, keys included; return the same object if it has none."""
-        return self._replaced(value) if self._is_in(value) else value
-
-    def _is_in(self, value: Any) -> bool:
-        """Return whether a decoded value may contain a secret. Fast, because every decoded record comes here."""
-        texts: list[str] = []
-        _collect(value, texts)
-        joined = "\n".join(texts)
-        for secret in self._secrets:
-            if secret in joined:
-                return True
-        return "%" in joined and any(self._pattern.search(text) for text in texts if "%" in text)
+        # One text is searched, not each string, because every decoded record comes here.
+        written = _as_text(value)
+        found = any(secret in written for secret in self._written) or ("%" in written and self._pattern.search(written))
+        return self._replaced(value) if found else value
 
     def _replaced(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -73,22 +63,6 @@ class Redactor:
         if isinstance(value, dict):
             return {self(name): self._replaced(inner) for name, inner in value.items()}
         return value
-
-
-def _collect(value: Any, texts: list[str]) -> None:
-    """Append all strings of a decoded JSON value, keys included."""
-    if isinstance(value, str):
-        texts.append(value)
-    if isinstance(value, dict):
-        texts.extend(value)
-        value = value.values()
-    elif not isinstance(value, list):
-        return
-    for inner in value:
-        if type(inner) is str:
-            texts.append(inner)
-        elif isinstance(inner, (list, dict)):
-            _collect(inner, texts)
 
 
 def _forms(secret: str) -> Iterable[str]:

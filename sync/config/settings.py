@@ -58,7 +58,7 @@ def load(
     needs_key: bool = False,
     keyless: bool = False,
 ) -> Loaded:
-    """Read every setting.
+    """Read every setting; raise ConfigurationError with all errors.
 
     Args:
         flags: option field -> text of the flag; None or absent: not given.
@@ -66,9 +66,6 @@ def load(
         dotenv: a `.env` file, which is read if it exists.
         needs_key: whether a missing key is an error.
         keyless: whether to ignore the key.
-
-    Raises:
-        ConfigurationError: with all errors.
     """
     warnings: list[str] = []
     layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv, warnings))]

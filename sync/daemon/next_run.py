@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from apscheduler.triggers.base import BaseTrigger
 
@@ -124,13 +124,8 @@ def next_run(
     like a failed run, but at least FIRST_DELAY. A temporary failure is retried before the scheduled time, with exponential
     backoff; other failures wait for the schedule.
 
-    Args:
-        result: the result of the run.
-        schedule: the schedule.
-        due: the next scheduled time after the run; if it passed during the run, it is skipped.
-        failures: the number that `failures_in_a_row` returned.
-        now: the time.
-        random: returns a number from 0 to 1.
+    `due` is the next scheduled time after the run; if it passed during the run, it is skipped. `failures` is the number that
+    `failures_in_a_row` returned.
     """
 
     def later(seconds: float) -> datetime:
@@ -161,14 +156,6 @@ def covered_by_other_host(schedule: Schedule, began: datetime, now: datetime) ->
     return due + schedule.follower_delay if due > now else None
 
 
-class ClockReading(NamedTuple):
-    """The wall clock and the monotonic clock at one time."""
-
-    wall: datetime
-    monotonic: float
-
-
-def clock_jump(before: ClockReading, after: ClockReading) -> timedelta | None:
-    """Return the change of the wall clock between two readings, including a suspend; None if there is none."""
-    jump = after.wall - before.wall - timedelta(seconds=after.monotonic - before.monotonic)
-    return jump if abs(jump) > MIN_JUMP else None
+def clock_offset(wall: datetime, monotonic: float) -> datetime:
+    """Return the time at which the monotonic clock was zero: constant unless the wall clock is set or the machine suspended."""
+    return wall - timedelta(seconds=monotonic)

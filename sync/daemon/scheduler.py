@@ -23,9 +23,9 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from sync.catalog.run_record import Status
 from sync.config.resource_limits import resource_error
 from sync.daemon.next_run import (
-    ClockReading,
+    MIN_JUMP,
     RunResult,
-    clock_jump,
+    clock_offset,
     covered_by_other_host,
     failures_in_a_row,
     first_run,
@@ -59,7 +59,6 @@ class Daemon:
 
     Args:
         service: the service. While serving, the main thread calls none of its methods that may wait for the database.
-        schedule: the schedule.
         grace: maximum duration of a stop, in seconds.
         random: returns a number from 0 to 1, for jitter.
         max_run: seconds after which a run counts as hung, and this process as not live.
@@ -83,7 +82,7 @@ class Daemon:
     monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self._signals = SignalPipe()
+        self.signals = SignalPipe()
         self._stopping = False
         self._failures = 0
         self._run_began: float | None = None
@@ -91,7 +90,6 @@ class Daemon:
         self._idle.set()
         self._planning = threading.RLock()
         self._planned: datetime | None = None
-        self._unsaved_plan: datetime | None = None
         self._saving = threading.Lock()
         # It warns of scheduled times that pass during a run, which are skipped on purpose.
         logger = logging.getLogger("apscheduler.daemon")
@@ -105,17 +103,13 @@ class Daemon:
         # The scheduler blocks in its own thread, so that `live` can check that thread.
         self._thread = threading.Thread(target=self._scheduler.start, name="scheduler", daemon=True)
 
-    def obey_signals(self) -> None:
-        """Stop at SIGTERM and SIGINT, reload at SIGHUP; a second SIGTERM or SIGINT ends the process at once."""
-        self._signals.install()
-
     def stop(self) -> None:
         """Ask `serve` to return. Takes no lock, so it is safe in a signal handler."""
-        self._signals.request_stop()
+        self.signals.request_stop()
 
     def serve(self) -> None:
         """Run until asked to stop."""
-        self._clocks = ClockReading(self.clock(), self.monotonic())  # read first, so that no jump is missed
+        self._clock_offset = clock_offset(self.clock(), self.monotonic())  # first, so that no jump is missed
         due = first_run(self.schedule, last_success=self.service.last_success(), now=self.clock())
         self._scheduler.add_job(self._run, self.schedule, id=_JOB, next_run_time=due)
         self._announce(due)
@@ -126,20 +120,15 @@ class Daemon:
         started.wait()
         get_logger().info("daemon_started", first_run=due.isoformat(timespec="seconds"), schedule=str(self.schedule))
         self.notify("READY=1")
-        while not self._handle_signals():
+        while (request := self.signals.wait(self.check_every)) != STOP:
+            if request == RELOAD:
+                self.reload()
             if self.live()[0]:
                 self.notify("WATCHDOG=1")
             self._follow_clock()
             if self._next_run_time() <= self.clock():  # the scheduler's timer misses a suspend or a clock that was set forward
                 self._scheduler.wakeup()
         self._end()
-
-    def _handle_signals(self) -> bool:
-        """Wait for a signal, at most until the next check; return whether it requests a stop."""
-        request = self._signals.wait(self.check_every)
-        if request == RELOAD:
-            self.reload()
-        return request == STOP
 
     def live(self) -> tuple[bool, str]:
         """Return whether this process works, and one line, for liveness; the API and the database do not matter."""
@@ -196,20 +185,19 @@ class Daemon:
     def _follow_clock(self) -> None:
         """Compare the clocks, and move the next run along with a wall clock that was set back."""
         with self._planning:
-            before, self._clocks = self._clocks, ClockReading(self.clock(), self.monotonic())
-            jump = clock_jump(before, self._clocks)
-            if jump is None:
+            before, self._clock_offset = self._clock_offset, clock_offset(self.clock(), self.monotonic())
+            jump = self._clock_offset - before
+            if abs(jump) <= MIN_JUMP:
                 return
             get_logger().warning("clock_jumped", seconds=jump.total_seconds())
             if jump < timedelta(0):
-                self._move(self.schedule.after_set_back(self._next_run_time(), jump, self._clocks.wall))
+                self._move(self.schedule.after_set_back(self._next_run_time(), jump, self.clock()))
 
     def _next_run_time(self) -> datetime:
         due: datetime = self._scheduler.get_job(_JOB).next_run_time
         return due
 
     def _move(self, due: datetime) -> None:
-        self._planned = due
         self._scheduler.modify_job(_JOB, next_run_time=due)
         self._announce(due)
 
@@ -218,18 +206,13 @@ class Daemon:
         self._save_plan(due)
 
     def _save_plan(self, due: datetime | None, wait: float = 0.0) -> None:
-        """Store the plan in a thread of its own, as a locked database must delay neither a run nor a stop.
-
-        Args:
-            due: the next run's time; None if there will be none.
-            wait: seconds to wait for the thread at most.
-        """
+        """Store the plan in a thread, as a locked database must delay neither a run nor a stop; wait a limited time for it."""
 
         def write() -> None:
             with self._saving:
-                self.service.save_plan(self._unsaved_plan)  # the newest plan, whatever the order of the threads
+                self.service.save_plan(self._planned)  # the newest plan, whatever the order of the threads
 
-        self._unsaved_plan = due
+        self._planned = due
         thread = threading.Thread(target=write, name="plan", daemon=True)
         try:
             thread.start()

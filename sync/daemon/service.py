@@ -43,10 +43,7 @@ class Service:
 
     Args:
         settings: the settings at the start.
-        engine: the database.
         key: returns the API key, read for each run, so that a rotated key file needs no restart.
-        metrics: the metrics.
-        ping: the heartbeat.
         clock: the wall clock, aware.
         after_run: called after each run, whatever its status.
         site: updates the gallery after a run; returns whether that succeeded, None without a gallery.

@@ -82,11 +82,7 @@ class Ping:
     def report(self, outcome: Outcome, found: Overview | None, budget: float, now: datetime) -> None:
         """Ping the result of a run; a deferred, skipped or interrupted run is a failure only if the last success is stale.
 
-        Args:
-            outcome: the run.
-            found: the state of the database after it; None if that could not be queried.
-            budget: maximum age of the last success in seconds.
-            now: the time.
+        `found` is the state of the database after it, None if that could not be queried; `budget` is the maximum age in seconds.
         """
         run = outcome.run
         name = "run" if run.run_id is None else f"run {run.run_id}"
@@ -162,9 +158,7 @@ _NOTIFY_TIMEOUT = 0.5  # seconds; the service continues if systemd does not read
 def notify(message: str, *, address: str | None) -> None:
     """Send a message to systemd, such as `READY=1`; never raise, and do nothing without systemd.
 
-    Args:
-        message: one assignment per line; line breaks in a value would start another assignment.
-        address: value of NOTIFY_SOCKET: a path, or @ and a name in Linux's abstract namespace.
+    `address` is the value of NOTIFY_SOCKET: a path, or @ and a name in Linux's abstract namespace.
     """
     if not address or address[0] not in "/@":
         return
@@ -180,11 +174,8 @@ def notify(message: str, *, address: str | None) -> None:
 def watchdog_interval(environ: Mapping[str, str], pid: int) -> float | None:
     """Return the seconds between two `WATCHDOG=1` messages, None without a watchdog.
 
-    It is half of the timeout, as sd_watchdog_enabled(3) advises.
-
-    Args:
-        environ: environment variables.
-        pid: the process id; WATCHDOG_PID names the process that the watchdog monitors, so that a child does not send messages.
+    It is half of the timeout, as sd_watchdog_enabled(3) advises. WATCHDOG_PID names the process that the watchdog monitors, so
+    that a child does not send messages.
     """
     limit = environ.get("WATCHDOG_USEC", "")
     if not limit.isdecimal() or int(limit) == 0:

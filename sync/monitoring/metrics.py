@@ -166,11 +166,7 @@ class Metrics:
         return generate_latest(self._facts) + generate_latest(self._counts)
 
     def write_textfile(self, path: str | Path) -> None:
-        """Replace the textfile for node_exporter atomically.
-
-        Raises:
-            OSError: the file could not be written; the old one is unchanged.
-        """
+        """Replace the textfile for node_exporter atomically; an OSError leaves the old one unchanged."""
         target = Path(path)
         # The name does not end in .prom, so that node_exporter never reads an incomplete file.
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

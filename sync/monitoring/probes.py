@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from sync.config.addresses import LOOPBACK, is_loopback_name
 from sync.config.resource_limits import resource_error
@@ -39,23 +39,16 @@ _PLAIN = "text/plain; charset=utf-8"
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class _Answer(NamedTuple):
-    status: HTTPStatus
-    body: bytes
-    content_type: str = _PLAIN
+class Probes(ThreadingHTTPServer):
+    """A small HTTP server with a thread per request, each ended when its time is over.
 
-
-class Probes:
-    """A small HTTP server with threads of its own.
-
-    Attributes:
-        port: the port; for port 0 the assigned one, once started.
+    Python's own timeout is for each read, so a client that sends one byte now and then would keep a thread for hours.
     """
 
     def __init__(
         self, host: str, port: int, *, live: Check, ready: Check, metrics: Callable[[], bytes], limit: float = _LIMIT
     ) -> None:
-        """Prepare; `start` listens.
+        """Listen; raise ConfigurationError if the port is in use or not permitted, or the host is not local.
 
         Args:
             host: a local address.
@@ -65,83 +58,61 @@ class Probes:
             metrics: returns the metrics in Prometheus's text format.
             limit: timeout of a request in seconds.
         """
-        self.port = port
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._host = host
-        self._limit = limit
         self._checks = {"/livez": live, "/readyz": ready}
         self._metrics = metrics
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Listen.
-
-        Raises:
-            ConfigurationError: the port is in use or not permitted, or the host is not local.
-        """
+        self._limit = limit
+        self._ends: dict[socket.socket, float] = {}
         try:
-            self._server = _Server((self._host, self.port), self._answer, self._limit)
+            super().__init__((host, port), _Handler)
         except OSError as error:
             variable = "SYNC_HTTP_PORT" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "SYNC_HTTP_HOST"
             reason = error.strerror or type(error).__name__
-            raise ConfigurationError([f"{variable}: cannot listen on {self._host} port {self.port}: {reason}."]) from None
-        self.port = self._server.server_address[1]
+            raise ConfigurationError([f"{variable}: cannot listen on {host} port {port}: {reason}."]) from None
+        self.port = self.server_address[1]
         # The argument is the interval of checks for requests that timed out and for the stop.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(self._limit / 20,), name="probes", daemon=True)
+        self._thread = threading.Thread(target=self.serve_forever, args=(limit / 20,), name="probes", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop listening, without waiting for requests in progress."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
+        self.shutdown()
         self._thread.join()
-        self._server.server_close()
-        self._server = self._thread = None
+        self.server_close()
 
-    def _answer(self, path: str, host: str | None) -> _Answer:
+    def answer(self, path: str, host: str | None) -> tuple[HTTPStatus, bytes, str]:
+        """Return status, body and content type."""
         try:
-            return self._answer_of(path.partition("?")[0], host)
+            return self._answer(path.partition("?")[0], host)
         except Exception as error:  # noqa: BLE001 - a check that breaks is a bad answer, not no answer
             # The kind only: a driver's message may hold the database's address.
-            return _Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}\n".encode())
+            return HTTPStatus.SERVICE_UNAVAILABLE, f"{type(error).__name__}\n".encode(), _PLAIN
 
-    def _answer_of(self, path: str, host: str | None) -> _Answer:
+    def _answer(self, path: str, host: str | None) -> tuple[HTTPStatus, bytes, str]:
         # On loopback, another name is that of a web page; on an open address, any name may be this service's.
         if self._host in LOOPBACK and host is not None and not is_loopback_name(host):  # every browser sends a Host
-            return _Answer(HTTPStatus.MISDIRECTED_REQUEST, b"not a name of this service\n")
+            return HTTPStatus.MISDIRECTED_REQUEST, b"not a name of this service\n", _PLAIN
         if path == "/metrics":
-            return _Answer(HTTPStatus.OK, self._metrics(), _EXPOSITION)
+            return HTTPStatus.OK, self._metrics(), _EXPOSITION
         check = self._checks.get(path)
         if check is None:
-            return _Answer(HTTPStatus.NOT_FOUND, b"try /livez, /readyz or /metrics\n")
+            return HTTPStatus.NOT_FOUND, b"try /livez, /readyz or /metrics\n", _PLAIN
         good, text = check()
         line = " ".join(text.split()) + "\n"
-        return _Answer(HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, line.encode("utf-8", "replace"))
-
-
-class _Server(ThreadingHTTPServer):
-    """A thread per request, each ended when its time is over.
-
-    Python's own timeout is for each read, so a client that sends one byte now and then would keep a thread for hours.
-    """
-
-    def __init__(self, address: tuple[str, int], answer: Callable[[str, str | None], _Answer], limit: float) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.answer = answer
-        self._limit = limit
-        self._ends: dict[socket.socket, float] = {}
-        super().__init__(address, _Handler)
+        return HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE, line.encode("utf-8", "replace"), _PLAIN
 
     def server_bind(self) -> None:
-        # The method of HTTPServer also queries the DNS for the host name, which may take half a minute and is for CGI only.
+        """Bind without the query of HTTPServer to the DNS for the host name, which may take half a minute and is for CGI only."""
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Set the end of a request's time."""
         self._ends[request] = time.monotonic() + self._limit
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Forget an ended request."""
         self._ends.pop(request, None)
         super().shutdown_request(request)
 
@@ -153,13 +124,14 @@ class _Server(ThreadingHTTPServer):
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - signature of socketserver
+        """Log an error that is not a closed connection."""
         error = sys.exception()
-        if not isinstance(error, OSError):  # a closed connection is not logged
+        if not isinstance(error, OSError):
             get_logger().warning("probe_failed", reason=str((error and resource_error(error)) or type(error).__name__))
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: Probes
     server_version = "template-sync"
     sys_version = ""  # do not reveal the version of Python
     error_content_type = _PLAIN

@@ -45,7 +45,6 @@ class DeliveryResult:
             `busy`: another process delivers; `stopped`: by request; `broken`: an error that is not the endpoint's.
         messages: number of accepted messages.
         error: why the last attempt failed, or the reason of the pause.
-        attempt_failed: whether the last attempt failed.
     """
 
     name: str
@@ -60,7 +59,6 @@ class Dispatcher:
     """Deliver to all endpoints with pending messages.
 
     Args:
-        engine: the database.
         send: makes one attempt; does not raise for failures of the endpoint.
         clock: the wall clock, UTC.
         random: returns a number from 0 to 1, for jitter.
@@ -80,8 +78,7 @@ class Dispatcher:
     def start_due(self, endpoints: Sequence[SignedEndpoint]) -> list[Position]:
         """Start a delivery to each endpoint with pending messages that has none in progress; do not wait.
 
-        Returns:
-            The positions of the endpoints; a new endpoint has none while the feed is empty.
+        Return the positions of the endpoints; a new endpoint has none while the feed is empty.
         """
         self.set_endpoints(endpoints)
         names = self._endpoints
@@ -131,9 +128,7 @@ class Dispatcher:
     def deliver(self, target: SignedEndpoint) -> DeliveryResult:
         """Deliver all pending messages to one endpoint, one of those that were set.
 
-        Raises:
-            LeaseLost: another process claimed the endpoint.
-            DatabaseError: the database failed; messages whose acceptance was not stored are sent again.
+        Raise LeaseLost if another process claimed it. After a DatabaseError, the last message is sent again.
         """
         name = target.endpoint.name
         with claim_endpoint(self.engine, name) as claim:
@@ -186,7 +181,6 @@ class DispatchLoop:
         dispatcher: delivers to endpoints; its `on_result` is replaced.
         endpoints: loads the endpoints, for each poll.
         metrics: receives the position of each endpoint at each poll, and the results of deliveries.
-        poll_seconds: seconds between two polls.
     """
 
     dispatcher: Dispatcher

@@ -51,8 +51,7 @@ class Step(NamedTuple):
 def steps(engine: Engine, endpoint: Endpoint, cursor: str, batch_size: int = BATCH_SIZE) -> Iterator[Step]:
     """Yield the steps from a position to the end of the feed, without an open transaction between two steps.
 
-    Raises:
-        CursorLost: the position is not valid in this feed, or changes after it were pruned.
+    Raise CursorLost if the position is not valid in this feed, or changes after it were pruned.
     """
     while batch := changes(engine, since=cursor, limit=batch_size):  # a short batch is not the end: changes may follow
         step = Step(cursor, None)
@@ -141,11 +140,7 @@ def claim_endpoint(engine: Engine, name: str) -> Iterator[Claim | None]:
 
 
 def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:
-    """Store the result of an attempt, or a new position, and renew the claim.
-
-    Raises:
-        LeaseLost: another process claimed the endpoint.
-    """
+    """Store the result of an attempt, or a new position, and renew the claim; raise LeaseLost if another process has it."""
     with writing(engine) as connection:
         expires = leases.database_clock(connection) + CLAIM_TTL
         written = connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(**values, expires=expires))
@@ -167,12 +162,7 @@ def _position(row: Row[Any], end: Row[Any, Any]) -> Position:
 
 
 def resume(engine: Engine, endpoint: Endpoint, *, skip: bool = False) -> str:
-    """Make an endpoint due at once, after the next message if `skip`; return a sentence about it.
-
-    Raises:
-        UsageError: it has no position yet.
-        LeaseBusy: a delivery is active.
-    """
+    """Make an endpoint due at once, after the next message if `skip`; return a sentence about it."""
     if endpoint.name not in {position.name for position in positions(engine)}:
         raise UsageError(
             f"Endpoint {endpoint.name} has no position yet.",

@@ -121,16 +121,9 @@ class Reply:
 def send(
     target: SignedEndpoint, message: Message, now: datetime, *, network: Network | None = None, limit: float = TIMEOUT
 ) -> Reply:
-    """Make one attempt to deliver a message; every failure is returned, not raised.
+    """Make one attempt to deliver a message, in at most `limit` seconds; every failure is returned, not raised.
 
     Behind a proxy the address is not checked, because the proxy resolves the name.
-
-    Args:
-        target: the endpoint.
-        message: the message.
-        now: the time of the attempt, UTC.
-        network: the proxy and certificate authorities.
-        limit: seconds for the attempt.
     """
     from sync.client import http
     from sync.client.network import AddressRefused, Network, TransportFailure

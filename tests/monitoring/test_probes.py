@@ -36,7 +36,6 @@ def figures() -> bytes:
 def probes(host: str = "127.0.0.1", port: int = 0, **given: Any) -> Iterator[Probes]:
     """Serve with checks that succeed, unless others are given."""
     server = Probes(host, port, **{"live": good, "ready": good, "metrics": figures, "limit": 4.0, **given})
-    server.start()
     try:
         yield server
     finally:
@@ -222,8 +221,6 @@ def test_requests_are_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
 
 def test_stop_frees_the_port_ends_the_thread_and_can_be_repeated() -> None:
     server = Probes("127.0.0.1", 0, live=good, ready=good, metrics=figures)
-    server.stop()
-    server.start()
     assert server.port > 0
     server.stop()
     server.stop()

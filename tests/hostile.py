@@ -192,7 +192,10 @@ def _receive(connection: socket.socket) -> Request | None:
     method, target, *_ = first.split(" ")
     path, _, query = target.partition("?")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    while len(body) < int(headers.get("content-length", 0)) and (chunk := connection.recv(65536)):
+    while len(body) < int(headers.get("content-length", 0)):
+        chunk = connection.recv(65536)
+        if not chunk:  # the sender was killed
+            return None
         body += chunk
     return Request(0, path, dict(parse_qsl(query)), headers, time.monotonic(), method, target, body)
 

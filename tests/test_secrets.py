@@ -27,11 +27,9 @@ from tests.daemons import DaemonProcess, Upstream
 from tests.webhooks.receiver import Receiver, response
 
 if TYPE_CHECKING:
-    import socket
-    import threading
     from pathlib import Path
 
-    from tests.webhooks.receiver import Request
+    from tests.hostile import Reply, Request
 
 KEY = "ak_Canary~Canary/Canary+Canary00"
 PASSWORD = "p@ss/w%rd+Canary"
@@ -58,10 +56,10 @@ def found_in(written: bytes) -> list[bytes]:
     return sorted(form for form in SECRETS if form in written)
 
 
-def quoting(connection: socket.socket, request: Request, _over: threading.Event) -> None:
+def quoting(request: Request) -> Reply:
     """Refuse with a body that quotes the secret in several spellings and the URL."""
     result = b" ".join([HOOK.encode(), RAW, quote(RAW).encode(), request.path.encode()])
-    connection.sendall(response(500, result))
+    return response(500, result)
 
 
 def with_key_in_it(number: int) -> dict[str, Any]:
@@ -102,7 +100,7 @@ def test_no_output_of_a_synchronisation_contains_a_secret(tmp_path: Path) -> Non
             assert daemon.stop() == 0
             shown.append(daemon.output.encode())
         shown += [request.body + str({**request.headers, "host": ""}).encode() for request in (*quotes.requests, *takes.requests)]
-        assert (len(quotes.requests), [request.about for request in takes.requests]) == (2, ["1", "2", "3"])
+        assert (len(quotes.requests), takes.abouts) == (2, ["1", "2", "3"])
     shown.append(asyncio.run(responses_to_an_agent(tmp_path)))
     assert b"[secret]" in b"".join(shown), "the outputs contain masked secrets"
     for written in shown:

@@ -13,7 +13,7 @@ from sync.webhooks.outbox import positions
 from tests.builders import records
 from tests.command_line import Result, command
 from tests.faults import sync
-from tests.webhooks.receiver import OTHER, SECRET, Receiver, respond
+from tests.webhooks.receiver import OTHER, SECRET, Receiver, about, id_of, respond
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +98,7 @@ def test_the_commands_of_webhooks_work_and_show_no_secret(shop: Shop) -> None:
     assert "resumes with template.added of template 1" in shop("webhooks", "resume", "shop").err
     assert "skips template.added of template 1" in shop("webhooks", "resume", "shop", "--skip").err
     assert shop.json("webhooks", "deliver") == [{"name": "shop", "result": "done", "messages": 1, "error": None}]
-    assert shop.receiver.accepted[-1].about == "2"
+    assert about(shop.receiver.accepted[-1]) == "2"
     assert shop("webhooks", "deliver").err == "no messages are due\n"
     assert "1 endpoint, all up to date" in shop("status").out
 
@@ -152,7 +152,7 @@ def test_a_change_sent_as_a_test_has_another_message_id(shop: Shop, more: str, k
     body = json.loads(sent.body)
     data = body["data"]["changes"][0] if more else body["data"]
     assert (body["type"], data["seq"], data) == (kind, 2, shop.json("changes", "--since", "1")[0])
-    assert sent.id.startswith("tst_")
+    assert id_of(sent).startswith("tst_")
     assert positions(shop.database.engine) == []
 
 
@@ -192,7 +192,7 @@ def test_an_endpoint_that_is_removed_or_disabled_gets_no_message_and_keeps_its_p
     assert "webhooks" not in shop("status").out
     shop.file.write_text(FILE.format(url=shop.receiver.url))
     shop("webhooks", "deliver")
-    assert [each.about for each in shop.receiver.requests] == ["1", "2", "3"]
+    assert shop.receiver.abouts == ["1", "2", "3"]
 
 
 def test_prune_warns_of_undelivered_changes(shop: Shop) -> None:
@@ -206,7 +206,7 @@ def test_prune_warns_of_undelivered_changes(shop: Shop) -> None:
     assert warning in shop("prune", "--keep-runs", "1").err
     assert shop("webhooks", "deliver").code == 75
     assert "paused (lost:pruned)" in shop("webhooks", "list").out
-    assert [each.about for each in shop.receiver.requests] == ["1", "2"]
+    assert shop.receiver.abouts == ["1", "2"]
 
 
 def test_changes_has_the_filters_of_webhooks(shop: Shop) -> None:
@@ -238,7 +238,7 @@ def test_changes_has_the_filters_of_webhooks(shop: Shop) -> None:
     ("/bot123:AAEtok/send", "AAEtok"),
 ])  # fmt: skip
 def test_parts_of_the_url_in_a_response_are_neither_stored_nor_shown_nor_logged(shop: Shop, rest: str, quoted: str) -> None:
-    shop.file.write_text(FILE.format(url=f"http://127.0.0.1:{shop.receiver.port}{rest}"))
+    shop.file.write_text(FILE.format(url=shop.receiver.base + rest))
     shop.receiver.behave = respond(404, f"nothing at {quoted}!".encode())
     assert shop("webhooks", "test", "shop").code == 75
     assert shop("webhooks", "deliver", SYNC_LOG_LEVEL="debug").code == 75

@@ -14,18 +14,18 @@ from structlog.testing import capture_logs
 from sync.errors import ConfigurationError, LeaseBusy, UsageError
 from sync.monitoring.metrics import Metrics
 from sync.store.prune import prune
+from sync.webhooks import sign_and_send
 from sync.webhooks.configuration import SignedEndpoint
 from sync.webhooks.dispatcher import Dispatcher, DispatchLoop
 from sync.webhooks.endpoints import Endpoint, Rules
 from sync.webhooks.outbox import claim_endpoint, positions, resume
-from sync.webhooks.sign_and_send import Reply
 from tests.builders import record, records
 from tests.daemons import DaemonProcess, Upstream, until
 from tests.faults import Snapshot, sync
-from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, Request, deliver_to, respond, response, send_once
+from tests.hostile import Reply
+from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, about, deliver_to, id_of, respond, response, send_once
 
 if TYPE_CHECKING:
-    import socket
     from datetime import datetime
     from pathlib import Path
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sync.webhooks.endpoints import Position
     from sync.webhooks.sign_and_send import Message
     from tests.builders import Database
+    from tests.hostile import Request
 
 pytestmark = pytest.mark.long_on_servers
 
@@ -101,10 +102,10 @@ def test_retry_after_postpones_the_next_attempt(sqlite: Database, receiver: Rece
 def test_an_endpoint_that_hangs_delays_neither_a_run_nor_another_endpoint(database: Database) -> None:
     reached, continues = threading.Event(), threading.Event()
 
-    def hang(connection: socket.socket, _request: Request, _over: threading.Event) -> None:
+    def hang(_request: Request) -> Reply:
         reached.set()
         continues.wait(30)
-        connection.sendall(ACCEPTED)
+        return ACCEPTED
 
     with Receiver(hang) as slow, Receiver() as fast:
         sync(records(1), database.engine)
@@ -122,7 +123,7 @@ def test_an_endpoint_that_hangs_delays_neither_a_run_nor_another_endpoint(databa
             while not fast_ended.is_set():  # its last delivery may not have ended
                 dispatcher.start_due(endpoints)
                 fast_ended.wait(0.01)
-        assert [each.about for each in fast.accepted] == ["1", "2", "3"]
+        assert fast.abouts == ["1", "2", "3"]
         assert len(slow.requests) == 1
         continues.set()
         assert dispatcher.join(30.0)
@@ -145,7 +146,7 @@ def test_an_endpoint_that_answers_410_is_paused_until_it_is_resumed(database: Da
 def test_a_message_that_is_always_refused_blocks_its_endpoint_until_it_is_skipped(sqlite: Database, receiver: Receiver) -> None:
     clock, target = Clock(), receiver.signed_endpoint(start="start", rules=Rules(ids=frozenset({"2", "3"})))
     sync(records(3), sqlite.engine)
-    receiver.behave = lambda connection, request, _over: connection.sendall(response(400) if request.about == "2" else ACCEPTED)
+    receiver.behave = lambda request: response(400) if about(request) == "2" else ACCEPTED
     for _ in range(12):
         deliver_to(sqlite.engine, target, clock=clock)
         clock.later(hours=25)
@@ -246,11 +247,11 @@ def test_no_further_message_is_sent_after_a_stop_or_once_the_endpoint_is_removed
     results: list[DeliveryResult] = []
     dispatcher = dispatcher_of(sqlite, results)
 
-    def behave(connection: socket.socket, request: Request, _over: threading.Event) -> None:
+    def behave(request: Request) -> Reply:
         dispatcher.start_due([receiver.signed_endpoint(start="start")])  # unchanged
-        if request.about == "2":
+        if about(request) == "2":
             dispatcher.stop() if how == "stop" else dispatcher.start_due([])
-        connection.sendall(ACCEPTED)
+        return ACCEPTED
 
     receiver.behave = behave
     dispatcher.start_due([receiver.signed_endpoint(start="start")])
@@ -290,15 +291,11 @@ def test_an_endpoint_in_delivery_or_without_a_position_cannot_be_resumed(sqlite:
 FILE = '[[endpoint]]\nname = "{name}"\nurl = "{url}"\nsecret_env = "HOOK_SECRET"\n'
 
 
-def hang(_connection: socket.socket, _request: Request, over: threading.Event) -> None:
-    over.wait(60)
-
-
 @pytest.mark.ci_slice
 def test_the_daemon_delivers_while_another_endpoint_hangs_and_continues_after_a_restart(
     upstream: Upstream, tmp_path: Path
 ) -> None:
-    with Receiver() as good, Receiver(hang) as bad:
+    with Receiver() as good, Receiver(lambda _request: Reply(hold=60)) as bad:
         (tmp_path / "hooks.toml").write_text(FILE.format(name="good", url=good.url) + FILE.format(name="bad", url=bad.url))
         variables = upstream.settings(
             SYNC_INTERVAL="0.3s", SYNC_HTTP_PORT="0", SYNC_WEBHOOKS_FILE="hooks.toml", HOOK_SECRET=SECRET, SYNC_LOG_LEVEL="debug",
@@ -319,19 +316,17 @@ def test_the_daemon_delivers_while_another_endpoint_hangs_and_continues_after_a_
             assert daemon.stop() == 0
             output = daemon.output
         bad.behave = None
-        bad.over.set()
         with closing(sqlite3.connect(tmp_path / "templates.db")) as raw, raw:  # on a slow machine the attempt timed out
             raw.execute("UPDATE webhook_endpoints SET next_attempt_at = NULL")
         upstream.catalog = records(6)
-        bad.over.clear()
         with DaemonProcess(tmp_path, variables) as daemon:
             until(lambda: len(bad.accepted) == 3, "all pending messages")  # in one delivery, or in two with a run between them
             daemon.wait_for("webhook_delivered", endpoint="bad")
             daemon.wait_for("webhook_delivered", endpoint="good", messages=1)
             assert daemon.stop() == 0
             output += daemon.output
-    assert good.abouts == [each.about for each in bad.accepted] == ["4", "5", "6"]
-    assert bad.requests[0].id == bad.accepted[0].id
+    assert good.abouts == list(map(about, bad.accepted)) == ["4", "5", "6"]
+    assert id_of(bad.requests[0]) == id_of(bad.accepted[0])
     assert SECRET.removeprefix("whsec_") not in output
     assert "secret-path" not in output
 
@@ -382,10 +377,10 @@ def hanging_loop(database: Database, count: int) -> tuple[DispatchLoop, threadin
     """Return a loop with endpoints whose attempts do not end before the event, and the names of those that were reached."""
     over, reached = threading.Event(), list[str]()
 
-    def send(target: SignedEndpoint, _message: Message, _now: datetime) -> Reply:
+    def send(target: SignedEndpoint, _message: Message, _now: datetime) -> sign_and_send.Reply:
         reached.append(target.endpoint.name)
         over.wait(60)
-        return Reply(204)
+        return sign_and_send.Reply(204)
 
     endpoints = [
         SignedEndpoint(Endpoint(f"e{number}", "https://shop.example/", (), start="start"), ()) for number in range(count)

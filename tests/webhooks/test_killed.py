@@ -10,6 +10,7 @@ import json
 import random
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -26,15 +27,16 @@ from sync.webhooks.outbox import positions
 from sync.webhooks.sign_and_send import send
 from tests.builders import records
 from tests.faults import Snapshot, at_boundary, exit_code_of, kill_this_process, process, sync, versioned, wait_for
-from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, Request, deliver_to, response, send_once
+from tests.hostile import NO_REPLY, Reply
+from tests.webhooks.receiver import ACCEPTED, SECRET, Clock, Receiver, about, deliver_to, id_of, response, send_once
 
 if TYPE_CHECKING:
-    import socket
-    import threading
     from collections.abc import Callable, Sequence
 
-    from sync.webhooks.sign_and_send import Message, Reply
+    from sync.webhooks.sign_and_send import Message
+    from sync.webhooks.sign_and_send import Reply as Result
     from tests.builders import Database
+    from tests.hostile import Request
 
 SOME_AND_ALL = pytest.mark.parametrize(
     "step", [pytest.param(12, id="some", marks=pytest.mark.ci_slice), pytest.param(1, id="all", marks=pytest.mark.long)]
@@ -65,9 +67,9 @@ def test_a_dispatcher_killed_at_any_statement_and_run_again_sends_all_in_order(
         code = exit_code_of(deliver_and_be_killed, url, receiver.url, number)
         assert code in {0, -signal.SIGKILL}
         deliver_to(database.engine, receiver.signed_endpoint(start="start"))  # the claim of a dead process on this host is void
-        firsts = list(dict.fromkeys(each.about for each in receiver.requests))
+        firsts = list(dict.fromkeys(about(each) for each in receiver.requests))
         assert firsts == ["1", "2", "3"], f"killed at boundary {number}"
-        assert len({(each.id, each.body) for each in receiver.requests}) == 3
+        assert len({(id_of(each), each.body) for each in receiver.requests}) == 3
         assert len(receiver.requests) <= 4, "messages that were not in flight were sent again"
         if code == 0:
             break
@@ -78,7 +80,7 @@ def test_a_dispatcher_killed_at_any_statement_and_run_again_sends_all_in_order(
 def send_and_be_killed(url: str, to: str) -> None:
     """Send one message; this process is killed after its acceptance, before that is stored."""
 
-    def send(target: SignedEndpoint, message: Message, now: datetime) -> Reply:
+    def send(target: SignedEndpoint, message: Message, now: datetime) -> Result:
         send_once(target, message, now)
         kill_this_process()
         raise AssertionError
@@ -130,22 +132,21 @@ class FaultyReceiver:
         self.accepted: list[Request] = []
         self.answers: set[str] = set()
 
-    def __call__(self, connection: socket.socket, request: Request, over: threading.Event) -> None:
+    def __call__(self, request: Request) -> Reply:
         answer = self.rng.choice(["accept"] * len(FAULTS) + list(FAULTS))
         self.answers.add(answer)
         if answer in {"accept", "lie"}:
             self.accepted.append(request)
-        if answer == "hang":
-            over.wait(0.5)
-        elif answer != "cut":
-            connection.sendall({
-                "accept": ACCEPTED,
-                "500": response(500),
-                "429": response(429, Retry_After="60"),
-                "redirect": response(307, Location="http://127.0.0.1:9/"),
-                "lie": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx",
-                "nonsense": b"\x00\xff\r\n\r\n",
-            }[answer])  # fmt: skip
+        return {
+            "accept": ACCEPTED,
+            "500": response(500),
+            "429": response(429, Retry_After="60"),
+            "redirect": response(307, Location="http://127.0.0.1:9/"),
+            "cut": NO_REPLY,
+            "hang": replace(NO_REPLY, hold=0.5),
+            "lie": Reply(b"x", length=1_000_000, end="close"),
+            "nonsense": Reply(raw=b"\x00\xff\r\n\r\n", end="close"),
+        }[answer]
 
 
 def messages_of(changes: Sequence[dict[str, Any]], per: str) -> dict[str, list[str]]:
@@ -189,9 +190,9 @@ def test_no_message_is_lost_or_out_of_order_and_every_attempt_has_the_id_of_its_
     expected = messages_of(feed.changes(database.engine, since=0), per)
     ids = list(expected)
     assert list(dict.fromkeys(receiver.ids)) == ids, "a message is lost, or was sent before its predecessor"
-    assert list(dict.fromkeys(each.id for each in faulty.accepted)) == ids
-    assert {each.id: templates_in(each, per) for each in receiver.requests} == expected
-    assert len({(each.id, each.body) for each in receiver.requests}) == len(ids)
+    assert list(dict.fromkeys(id_of(each) for each in faulty.accepted)) == ids
+    assert {id_of(each): templates_in(each, per) for each in receiver.requests} == expected
+    assert len({(id_of(each), each.body) for each in receiver.requests}) == len(ids)
     assert faulty.answers >= ({"accept"} if syncs < 20 else {"accept", *FAULTS})
     counted = f"{len(ids)} messages, {len(receiver.requests)} attempts, {kills} kills"
     report(f"{database.kind}, one message a {per}: {counted}, in order, none lost")

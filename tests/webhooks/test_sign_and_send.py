@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
@@ -28,13 +27,11 @@ from sync.webhooks.sign_and_send import (
     send,
     sign,
 )
+from tests import hostile
+from tests.daemons import until
 from tests.json_forms import check
 from tests.webhooks.changes import CURSOR, change, field
-from tests.webhooks.receiver import OTHER, SECRET, Receiver, Request, respond, response, second_signature
-
-if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable
+from tests.webhooks.receiver import OTHER, SECRET, Receiver, respond, response, second_signature
 
 
 def test_a_message_of_a_change_is_what_changes_prints_and_its_id_contains_the_cursor() -> None:
@@ -79,12 +76,10 @@ MESSAGE = Message("tsc_0123456789ab-1-00", "template.added", "template 1", '{"ty
 NOW = datetime(2026, 1, 1, 12, 0, 0, 999999, tzinfo=UTC)
 
 
-def attempt(behave: Callable[[socket.socket, Request, threading.Event], None], **options: Any) -> Reply:
-    """Make one attempt to a receiver that behaves so."""
-    with Receiver(behave) as receiver:
-        reply = send(receiver.signed_endpoint(), MESSAGE, NOW, **options)
-        receiver.over.set()
-    return reply
+def attempt(reply: hostile.Reply, **options: Any) -> Reply:
+    """Make one attempt to a receiver that sends this reply."""
+    with Receiver(lambda _request: reply) as receiver:
+        return send(receiver.signed_endpoint(), MESSAGE, NOW, **options)
 
 
 # Signed -----------------------------------------------------------------------------------------------------------------
@@ -113,7 +108,7 @@ def test_while_a_secret_is_rotated_each_of_the_two_verifies_the_request() -> Non
     with Receiver() as receiver:
         assert send(receiver.signed_endpoint("shop", SECRET, OTHER), MESSAGE, now) == Reply(204)
     (request,) = receiver.requests
-    assert (request.method, request.path, request.body) == ("POST", "/hooks/secret-path", MESSAGE.body)
+    assert (request.method, request.target, request.body) == ("POST", "/hooks/secret-path", MESSAGE.body)
     assert request.headers["content-type"] == "application/json"
     for secret in (SECRET, OTHER):
         Webhook(secret).verify(request.body, request.headers)
@@ -126,7 +121,7 @@ def test_while_a_secret_is_rotated_each_of_the_two_verifies_the_request() -> Non
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299, 300, 301, 302, 307, 308, 400, 401, 404, 410, 429, 500, 503])
 def test_any_status_but_2xx_is_a_failure_and_a_redirect_is_not_followed(status: int) -> None:
     with Receiver() as elsewhere:
-        reply = attempt(respond(status, b"no", Location=elsewhere.url))
+        reply = attempt(response(status, b"no", Location=elsewhere.url))
     assert (reply.accepted, reply.status, reply.detail) == (status < 300, status, "no" if status >= 300 else "")
     assert (reply.gone, reply.slow) == (status == 410, status in {429, 503})
     assert elsewhere.requests == []
@@ -137,7 +132,7 @@ def test_any_status_but_2xx_is_a_failure_and_a_redirect_is_not_followed(status: 
     ("soon", None), ("-1", None),
 ])  # fmt: skip
 def test_retry_after_is_parsed_as_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
-    assert attempt(respond(503, Retry_After=value)).retry_after == seconds
+    assert attempt(response(503, Retry_After=value)).retry_after == seconds
 
 
 def test_a_refused_connection_is_a_failure_without_a_status() -> None:
@@ -153,58 +148,34 @@ def test_the_summary_of_an_attempt_has_its_status_and_detail(reply: Reply, summa
     assert reply.summary == summary
 
 
-def wait(_connection: socket.socket, _request: Request, over: threading.Event) -> None:
-    over.wait(30)
-
-
-def repeat(part: bytes, start: bytes = b"", pause: float = 0.01) -> Callable[[socket.socket, Request, threading.Event], None]:
-    """Make the behaviour that sends a part again and again."""
-
-    def behave(connection: socket.socket, _request: Request, over: threading.Event) -> None:
-        connection.sendall(start)
-        while not over.wait(pause):
-            connection.sendall(part)
-
-    return behave
-
-
-@pytest.mark.parametrize(
-    "behave",
-    [wait, repeat(b"X-More: 1\r\n", b"HTTP/1.1 200 OK\r\n"), repeat(b"HTTP/1.1 103 Early Hints\r\n\r\n")],
-    ids=["silence", "endless head", "early hints"],
-)
-def test_an_attempt_ends_at_its_timeout(behave: Callable[[socket.socket, Request, threading.Event], None]) -> None:
-    reply = attempt(behave, limit=0.3)
-    assert (reply.status, reply.slow) == (None, True)
-    assert "within the deadline" in reply.detail
+@pytest.mark.parametrize("reply", [
+    hostile.Reply(hold=30),
+    hostile.Reply(raw=b"HTTP/1.1 200 OK\r\n" + b"X-More: 1\r\n" * 1000, pause=0.01),
+    hostile.Reply(raw=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000, pause=0.01),
+], ids=["silence", "endless head", "early hints"])  # fmt: skip
+def test_an_attempt_ends_at_its_timeout(reply: hostile.Reply) -> None:
+    found = attempt(reply, limit=0.3)
+    assert (found.status, found.slow) == (None, True)
+    assert "within the deadline" in found.detail
 
 
 def test_a_2xx_accepts_the_message_without_a_wait_for_its_body() -> None:
-    left = threading.Event()
-
-    def promise(connection: socket.socket, _request: Request, _over: threading.Event) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-        if connection.recv(1) == b"":
-            left.set()
-
-    with Receiver(promise) as receiver:
+    with Receiver(lambda _request: hostile.Reply(length=1_000_000)) as receiver:
         assert send(receiver.signed_endpoint(), MESSAGE, NOW, limit=3600.0) == Reply(200)
-        assert left.wait(10)
+        until(lambda: not receiver.open_connections, "the end of the connection")
 
 
-def test_a_failure_that_hangs_in_its_body_is_reported_with_the_received_part() -> None:
-    start = b"HTTP/1.1 500 So\r\nContent-Length: 1000000\r\n\r\nbeginning"
-    assert attempt(repeat(b"", start), limit=0.5) == Reply(500, "beginning")
+@pytest.mark.parametrize(("reply", "limit", "detail"), [
+    (hostile.Reply(b"beginning", 500, length=1_000_000), 0.5, "beginning"),
+    (hostile.Reply(b"x" * 10_000_000, 500, length=-1), 20.0, "x" * 200),
+], ids=["a body that hangs", "an endless body"])  # fmt: skip
+def test_of_the_body_of_a_failure_the_beginning_is_read(reply: hostile.Reply, limit: float, detail: str) -> None:
+    assert attempt(reply, limit=limit) == Reply(500, detail)
 
 
-def test_only_the_beginning_of_an_endless_response_is_read() -> None:
-    flood = repeat(b"x" * 65536, b"HTTP/1.1 500 So\r\n\r\n", pause=0.0)
-    assert attempt(flood, limit=20.0) == Reply(500, "x" * 200)
-
-
-@pytest.mark.parametrize("bytes_", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n", b"\x00" * 200_000])
-def test_an_invalid_response_is_a_failure(bytes_: bytes) -> None:
-    reply = attempt(lambda connection, _request, _over: connection.sendall(bytes_), limit=5.0)
+@pytest.mark.parametrize("raw", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200", b"HTTP/1.1 2000 OK\r\n\r\n", b"\x00" * 200_000])
+def test_an_invalid_response_is_a_failure(raw: bytes) -> None:
+    reply = attempt(hostile.Reply(raw=raw, end="close"), limit=5.0)
     assert (reply.accepted, reply.status) == (False, None)
 
 
@@ -216,7 +187,7 @@ def test_an_invalid_response_is_a_failure(bytes_: bytes) -> None:
     "k" * 32, (b"k" * 32).hex(), (b"k" * 32).hex().upper(),
 ])  # fmt: skip
 def test_secrets_and_the_url_are_masked_in_a_stored_response(quoted: str) -> None:
-    detail = attempt(respond(401, f"bad signature by {quoted}, sorry".encode())).detail
+    detail = attempt(response(401, f"bad signature by {quoted}, sorry".encode())).detail
     assert detail.startswith("bad signature by [secret]")
     assert quoted not in detail
 
@@ -224,7 +195,7 @@ def test_secrets_and_the_url_are_masked_in_a_stored_response(quoted: str) -> Non
 def test_parts_of_the_url_of_at_least_3_characters_are_masked_except_the_mask_itself() -> None:
     with Receiver(respond(401, b"abc ab secret")) as receiver:
         target = receiver.signed_endpoint()
-        url = f"http://127.0.0.1:{receiver.port}/secret?k=abc&l=ab"
+        url = f"{receiver.base}/secret?k=abc&l=ab"
         found = send(replace(target, endpoint=replace(target.endpoint, url=url)), MESSAGE, NOW)
     assert found.detail == "[secret] ab secret"
 
@@ -232,18 +203,17 @@ def test_parts_of_the_url_of_at_least_3_characters_are_masked_except_the_mask_it
 @pytest.mark.parametrize("missing", [1, 5, len(SECRET) // 2])
 def test_a_truncated_secret_at_the_end_of_a_response_is_masked(missing: int) -> None:
     part = SECRET[: len(SECRET) - missing]
-    detail = attempt(respond(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())).detail
+    detail = attempt(response(500, b" " * (16 * 1024 - len(part)) + SECRET.encode())).detail
     assert "[secret]" in detail
     assert len(detail.replace("[secret]", "")) < 10
 
 
 def test_a_stored_response_is_one_printable_line() -> None:
-    detail = attempt(respond(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())).detail
+    detail = attempt(response(400, b"\x1b[31mred\x00\r\n\tand \xff " + "\u202eturned".encode())).detail
     assert detail == " [31mred  and \ufffd  turned"
 
 
 def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
-    got: list[bytes] = []
     checked: list[str] = []
 
     class Refusing(Endpoint):
@@ -251,11 +221,11 @@ def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
             checked.append(address)
             return False
 
-    with Receiver(lambda _connection, request, _over: got.append(request.body)) as receiver:
+    with Receiver() as receiver:
         reply = send(SignedEndpoint(Refusing("shop", receiver.url, ()), (SECRET,)), MESSAGE, NOW)
     assert checked == ["127.0.0.1"]
     assert reply == Reply(None, "its name resolves to an address outside private networks, which needs https; refused")
-    assert (got, receiver.requests) == ([], [])
+    assert receiver.requests == []
 
 
 def test_plain_http_is_not_sent_through_a_proxy() -> None:
@@ -265,7 +235,7 @@ def test_plain_http_is_not_sent_through_a_proxy() -> None:
 
 
 def test_cookies_are_not_stored() -> None:
-    with Receiver(lambda connection, _request, _over: connection.sendall(response(200, Set_Cookie="a=b"))) as receiver:
+    with Receiver(respond(200, Set_Cookie="a=b")) as receiver:
         for _ in range(2):
             send(receiver.signed_endpoint(), MESSAGE, NOW)
         assert [each.headers.get("cookie") for each in receiver.requests] == [None, None]

@@ -49,7 +49,7 @@ def configure(*, style: str, level: str, secrets: Iterable[str], stream: TextIO 
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _name_origin],
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 *(_for_people(stream) if console else _for_machines()),
@@ -86,14 +86,6 @@ def log_run(outcome: Outcome) -> None:
     shown = {name: value for name, value in shown.items() if value not in (None, (), [])}
     level = "info" if run.status is Status.SUCCEEDED else "warning" if run.status in _WARNINGS else "error"
     getattr(get_logger(), level)("run_finished", **shown)
-
-
-def _name_origin(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Add the name of the library that logged the event."""
-    record = event.get("_record")
-    if record is not None:
-        event["logger"] = record.name
-    return event
 
 
 def _for_machines() -> list[Processor]:

@@ -93,7 +93,7 @@ class Context:
 
         style, level = self.settings.log_format, self.settings.log_level
         on_terminal = style == "console" or (style == "auto" and sys.stderr.isatty())
-        silent = (only_if_asked or (self.quiet and on_terminal)) and self.loaded.source("log_level") == "default"
+        silent = (only_if_asked or (self.quiet and on_terminal)) and self.loaded.origins["log_level"].source == "default"
         configure(style=style, level="critical" if silent else level, secrets=self.out.secrets)
 
 

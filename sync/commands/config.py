@@ -10,7 +10,8 @@ def command(context: Context) -> None:
     """Show the settings."""
     from sync.outputs.commands import Setting
 
-    origins = context.loaded.origins
+    origins = context.loaded.origins.values()
+
     rows = [["VARIABLE", "VALUE", "FROM", "MEANING"]]
     rows += [[each.option.variable, each.shown or "-", each.source, each.option.help] for each in origins]
     context.print_rows([Setting(each.option.variable, each.shown or None, each.source) for each in origins], rows)

@@ -123,7 +123,7 @@ def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
         dispatch_loop.wake()
     for warning in again.warnings:
         context.out.warning(warning)
-    get_logger().info("reloaded", key=again.source("api_key"), webhook_endpoints=endpoints)
+    get_logger().info("reloaded", key=again.origins["api_key"].source, webhook_endpoints=endpoints)
 
 
 def _dispatch_loop(context: Context, engine: Engine, metrics: Metrics) -> DispatchLoop | None:

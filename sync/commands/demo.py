@@ -46,7 +46,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None)
     prepare(engine)
     repeated = overview(engine).present > 0
     _refuse_other_catalog(engine, repeated=repeated)
-    where = context.loaded.shown("database_url")
+    where = context.loaded.origins["database_url"].shown
     with Sandbox(make_catalog(templates, seed), evolve_seed=seed) as sandbox:
         if not context.as_json:
             context.out.message(
@@ -70,7 +70,7 @@ def command(context: Context, *, templates: int, seed: int, folder: Path | None)
     finish(context.out, second, json=False)
     if built is not None:
         context.out.message(f"\nThe gallery: {built}. Open it in a browser.")
-    given = f" --database-url {shlex.quote(where)}" if context.loaded.source("database_url") == "flag" else ""
+    given = f" --database-url {shlex.quote(where)}" if context.loaded.origins["database_url"].source == "flag" else ""
     context.out.message("\nLook around:")
     example = (*evolution.repriced, *evolution.added)[0]
     for arguments in ("changes", "list --tag Trending", f"history {example}", "tags", "status"):

@@ -99,14 +99,14 @@ def _settings(loaded: Loaded) -> Check:
         return Check("settings", Result.FAILED, "CRUN_API_KEY is not set", "Set it, or CRUN_API_KEY_FILE.", 78)
     if loaded.warnings:
         return Check("settings", Result.WARNING, " ".join(loaded.warnings), "`template-sync config` shows each setting.")
-    given = sum(origin.source not in {"default", "not set"} for origin in loaded.origins)
+    given = sum(origin.source not in {"default", "not set"} for origin in loaded.origins.values())
     return Check("settings", Result.FINE, f"all valid, {given} set, the others have their defaults")
 
 
 def _secret_files(loaded: Loaded, now: datetime) -> Iterator[Check]:
     """Show each file that a secret was read from, and its age: the age shows whether a rotated secret has arrived."""
     for field, name in (("api_key", "key file"), ("database_url", "url file")):
-        source, _, variable = loaded.source(field).partition(", ")
+        source, _, variable = loaded.origins[field].source.partition(", ")
         if not variable:
             continue
         file = loaded.files[variable]

@@ -32,22 +32,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The settings, their sources, warnings, and all secrets. `files`: a variable, or `.env`, -> the file that it names."""
+    """The settings, the origin of each field, warnings, and all secrets. `files`: a variable, or `.env`, -> the file it names."""
 
     settings: Settings
     flags: Mapping[str, str | None]
-    origins: tuple[Origin, ...]
+    origins: Mapping[str, Origin]
     warnings: tuple[str, ...]
     secrets: tuple[str, ...]
     files: Mapping[str, str]
-
-    def source(self, field: str) -> str:
-        """Return the source of one setting."""
-        return next(origin.source for origin in self.origins if origin.option.field == field)
-
-    def shown(self, field: str) -> str:
-        """Return the value of one setting as printed, masked if it is a secret."""
-        return next(origin.shown for origin in self.origins if origin.option.field == field)
 
 
 def load(
@@ -70,7 +62,7 @@ def load(
     warnings: list[str] = []
     layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv, warnings))]
     values: dict[str, Any] = {}
-    origins: list[Origin] = []
+    origins: dict[str, Origin] = {}
     problems: list[str] = []
     secrets: list[str] = []
     files = {".env": str(dotenv)} if dotenv is not None and layers[1][1] else {}
@@ -88,7 +80,7 @@ def load(
                 text, source = _find(option, flags, layers, warnings)
             if text is None:
                 values[option.field] = None
-                origins.append(Origin(option, "", "not set"))
+                origins[option.field] = Origin(option, "", "not set")
                 continue
             values[option.field] = option.parse(text)
         except ValueError as error:
@@ -98,7 +90,7 @@ def load(
             files[option.variable] = text
         shown, hidden = _masked(option, text.strip())
         secrets += hidden
-        origins.append(Origin(option, shown, source))
+        origins[option.field] = Origin(option, shown, source)
     problems += _contradictions(values, origins) + _paths_in_use(values, files)
     if needs_key and "api_key" in values and values["api_key"] is None:
         problems.insert(0, _NO_KEY)
@@ -106,7 +98,7 @@ def load(
         raise ConfigurationError([*problems, *possible_causes])
     if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
         warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); it is used anyway.")
-    return Loaded(Settings(**values), flags, tuple(origins), tuple(warnings), tuple(secrets), files)
+    return Loaded(Settings(**values), flags, origins, tuple(warnings), tuple(secrets), files)
 
 
 def _misspelt(layers: list[tuple[str, Mapping[str, str | None]]]) -> list[str]:
@@ -198,10 +190,9 @@ def _masked(option: Option, text: str) -> tuple[str, list[str]]:
     return f"{head}{separator}{shown}{place}", secrets  # not the query, which may contain a password
 
 
-def _contradictions(values: Mapping[str, Any], origins: list[Origin]) -> list[str]:
+def _contradictions(values: Mapping[str, Any], origins: Mapping[str, Origin]) -> list[str]:
     problems = []
-    sources = {origin.option.field: origin.source for origin in origins}
-    if values.get("cron") and sources.get("interval") != "default":
+    if values.get("cron") and ("interval" not in origins or origins["interval"].source != "default"):
         problems.append("SYNC_CRON: set either SYNC_INTERVAL or SYNC_CRON, not both.")
     if values.get("proxy") and str(values.get("base_url")).startswith("http://"):
         problems.append("SYNC_PROXY: not allowed with a plain http base URL: the proxy would see the API key.")

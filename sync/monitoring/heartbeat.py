@@ -106,16 +106,12 @@ class Ping:
             self._queue.append((suffix, text[:_TEXT_LIMIT]))
             self._changed.notify()
             if self._thread is None:
-                self._start_thread()
-
-    def _start_thread(self) -> None:
-        thread = threading.Thread(target=self._work, name="ping", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError as error:  # no thread is available; the next ping tries again
-            get_logger().warning("ping_failed", reason=type(error).__name__)
-        else:
-            self._thread = thread
+                thread = threading.Thread(target=self._work, name="ping", daemon=True)
+                try:
+                    thread.start()
+                    self._thread = thread
+                except RuntimeError as error:  # no thread is available; the next ping tries again
+                    get_logger().warning("ping_failed", reason=type(error).__name__)
 
     def _work(self) -> None:
         while True:

@@ -40,7 +40,7 @@ def test_a_flag_precedes_the_environment_then_the_file_then_the_default(tmp_path
     file.write_text("SYNC_PAGE_SIZE=10\nSYNC_RATE=3\nSYNC_CONCURRENCY=2\n")
     loaded = load({"page_size": "30"}, {"SYNC_PAGE_SIZE": "20", "SYNC_RATE": "5"}, file)
     assert (loaded.settings.page_size, loaded.settings.rate, loaded.settings.concurrency) == (30, 5.0, 2)
-    sources = [loaded.source(name) for name in ("page_size", "rate", "concurrency", "interval")]
+    sources = [loaded.origins[name].source for name in ("page_size", "rate", "concurrency", "interval")]
     assert sources == ["flag", "environment", ".env file", "default"]
 
 
@@ -137,7 +137,7 @@ def test_a_metrics_file_may_be_new(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_passwords_of_a_database_are_masked_and_known_as_secrets(url: str, shown: str, secrets: set[str]) -> None:
     loaded = load({}, {"DATABASE_URL": url}, None)
-    assert (loaded.shown("database_url"), set(loaded.secrets)) == (shown, secrets)
+    assert (loaded.origins["database_url"].shown, set(loaded.secrets)) == (shown, secrets)
 
 
 @pytest.mark.parametrize("url", ["http://ping.example/uuid-1/", "HTTPS://ping.example:8443/uuid-1?x=/"])

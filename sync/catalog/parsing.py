@@ -132,14 +132,18 @@ def _string(value: Any, name: str, bound: int) -> str:
     return value
 
 
-def _integer(value: Any, name: str, bound: int) -> int:
+def _number(value: Any, name: str) -> int | Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise RecordRejected(f"{name} must be a number, not {kind_of(value)}")
-    if isinstance(value, Decimal):  # a whole number is an int, unless it is too large
+    return value
+
+
+def _integer(value: Any, name: str, bound: int) -> int:
+    if isinstance(_number(value, name), Decimal):  # a whole number is an int, unless it is too large
         raise RecordRejected(f"{name} must be a whole number")
     if not 0 <= value <= bound:
         raise RecordRejected(f"{name} must be from 0 to {bound}")
-    return value
+    return int(value)
 
 
 def _instant(value: Any, name: str, bound: int) -> str:
@@ -171,19 +175,8 @@ def _prices(record: dict[str, Any]) -> list[dict[str, Any]]:
             raise RecordRejected("an item of ConsumeItems has no Resolution")
         if _string(resolution, "Resolution", BOUNDS["ConsumeItems"]) in prices:
             raise RecordRejected(f"ConsumeItems has the resolution {resolution!r} twice")
-        prices[resolution] = credit_of(item.get("Credit"))
+        prices[resolution] = credit_of(_number(item.get("Credit"), "Credit"))
     return [{"resolution": resolution, "credit": credit} for resolution, credit in prices.items()]
-
-
-def credit_of(value: Any) -> int | float:
-    """Validate a price; return it as a JSON number.
-
-    Raises:
-        RecordRejected: the price violates a rule.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise RecordRejected(f"Credit must be a number, not {kind_of(value)}")
-    return _credit(value)
 
 
 _SHORT_DIGITS, _FLOAT_DIGITS = 12, 17  # a binary fraction is printed with at most 17 digits
@@ -192,7 +185,8 @@ _FLOAT_ERROR = Decimal("1e-14")
 
 
 @lru_cache(maxsize=4096)
-def _credit(value: int | Decimal) -> int | float:
+def credit_of(value: int | Decimal) -> int | float:
+    """Validate a price; return it as a JSON number, or raise RecordRejected."""
     credit = Decimal(value)
     if not credit.is_finite():
         raise RecordRejected("Credit is not a finite number")
@@ -289,11 +283,11 @@ def _checked(value: Any, name: str, depth: int) -> Any:
             require_storable(key, repr(name))
         return {key: _checked(inner, name, depth + 1) for key, inner in value.items()}
     if isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= _TOO_LARGE):
-        return _number(Decimal(value), name)
+        return _nearest(Decimal(value), name)
     return value
 
 
-def _number(value: Decimal, name: str) -> int | float:
+def _nearest(value: Decimal, name: str) -> int | float:
     """Convert a number to the nearest double, on which JSON parsers agree."""
     if not value.is_finite() or value.adjusted() > LARGEST_EXPONENT:
         raise RecordRejected(f"{name!r} holds a number that is not finite or is too large")

@@ -135,22 +135,7 @@ def _value(sort: str, text: Any) -> datetime | Decimal | str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Filters, order and page; None means no filter. `make_selection` creates one.
-
-    Attributes:
-        tag: tags in either language; a template must have all of them.
-        type: template type, such as BEGIN_END_FRAME.
-        requirement: requirement for the input images, such as SINGLE_PERSON.
-        images: number of input images.
-        resolution: resolution that has a price.
-        ratio: supported aspect ratio.
-        min_price: minimum price in credits, at `resolution`, else the lowest price.
-        max_price: maximum price in credits, at `resolution`, else the lowest price.
-        search: words, each of which must occur in a title, a tag or the id.
-        order: sort order.
-        limit: maximum number of templates.
-        after: position after which the page starts.
-    """
+    """Filters, order and page, see `Catalog.templates`; None means no filter. `make_selection` creates one."""
 
     tag: tuple[str, ...] = ()
     type: str | None = None
@@ -204,11 +189,7 @@ def make_selection(
 
 
 def check_count(name: str, count: int | None) -> int | None:
-    """Return a count; None: no limit.
-
-    Raises:
-        ValueError: it is not a non-negative integer.
-    """
+    """Return a count, None for no limit; raise ValueError for anything but a non-negative integer."""
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**31):
         raise ValueError(f"{name}: a whole number from 0 on, not {count!r}.")
     return count

@@ -16,7 +16,7 @@ from sync.catalog.fields import BOUNDS, storage_flaw
 from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
-from sync.reader.past import documents_after, select_one_past, select_past
+from sync.reader.past import documents_after, price_ended, select_one_past, select_past
 from sync.reader.present import count_present, documents_present, select_one, select_present
 from sync.reader.status import overview
 from sync.reader.stored_templates import normalize_document
@@ -36,7 +36,6 @@ from sync.store.tables import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from datetime import datetime
 
     from sync.catalog.document import Document
     from sync.reader.stored_templates import Stored
@@ -120,19 +119,10 @@ def periods(source: Source, template_id: str, *, after_run: int | None = None) -
             resolution=row.resolution,
             credit=row.credit,
             valid_from=row.valid_from,
-            valid_until=None if _ended_later(row, after_run, ended_at) else row.valid_until,
+            valid_until=row.valid_until if after_run is None or price_ended(row, after_run, ended_at) else None,
         )
         for row in rows
     ]
-
-
-def _ended_later(row: Any, after_run: int | None, ended_at: datetime | None) -> bool:
-    """Return whether a price was still valid after a run; by time, if an old version did not store the run that ended it."""
-    if after_run is None or row.valid_until is None:
-        return False
-    if row.until_run_id is not None:
-        return bool(row.until_run_id > after_run)
-    return ended_at is not None and bool(row.valid_until > ended_at)
 
 
 def check_id(template_id: str) -> str:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sync.catalog.document import canonical, content_hash, json_number
 from sync.catalog.feed import CHAINED, Cursor, price_moves
 from sync.catalog.fields import LISTS, SCALARS
-from sync.reader.past import oldest_kept
+from sync.reader.past import oldest_kept, price_ended
 from sync.reader.stored_templates import normalize_document
 from sync.store.bulk import rows_in_batches
 from sync.store.engine import reading
@@ -193,18 +193,9 @@ def _periods(connection: sa.Connection, changes: Sequence[Any]) -> dict[str, lis
 
 
 def _valid(periods: Sequence[Any], change: Any) -> dict[str, Any]:
-    """Return the prices after a change. Old versions did not store the run that ended a price; there the time decides."""
-
-    def ended(period: Any) -> bool:
-        if period.until_run_id is not None:
-            return bool(period.until_run_id <= change.run_id)
-        return period.valid_until is not None and bool(period.valid_until <= change.at)
-
-    return {
-        period.resolution: json_number(period.credit)
-        for period in periods
-        if period.from_run_id <= change.run_id and not ended(period)
-    }
+    """Return the prices after a change."""
+    begun = [period for period in periods if period.from_run_id <= change.run_id]
+    return {each.resolution: json_number(each.credit) for each in begun if not price_ended(each, change.run_id, change.at)}
 
 
 def _prices(document: Document) -> dict[str, Any]:

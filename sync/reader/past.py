@@ -212,6 +212,13 @@ def select_one_past(connection: sa.Connection, template_id: str, run_id: int) ->
     return _stored_from_version(row, removed=removed)
 
 
+def price_ended(period: Any, run_id: int, at: datetime | None) -> bool:
+    """Return whether a price had ended after a run; by its time, if an old version did not store the run that ended the price."""
+    if period.until_run_id is not None:
+        return bool(period.until_run_id <= run_id)
+    return period.valid_until is not None and (at is None or bool(period.valid_until <= at))
+
+
 def templates_of_changes(connection: sa.Connection, changes: Sequence[Mapping[str, Any]]) -> Iterator[Stored]:
     """Yield, for each change of the feed, the template after it; for a removal, before it."""
     runs = [change["run_id"] for change in changes] or [0]

@@ -177,11 +177,7 @@ class Cursor(NamedTuple):
         return cls(found[1], int(found[2]), found[3]) if found and int(found[2]) <= LARGEST_NUMBER else None
 
     def after(self, row: Mapping[str, Any]) -> Self:
-        """Return the position after the next change.
-
-        Args:
-            row: the columns of CHAINED, `at` as text; with Python values or the values of any database.
-        """
+        """Return the position after the next change, a row with the columns of CHAINED, `at` as text."""
         return self._replace(seq=row["seq"], chain=_hash(self.chain, canonical([_plain(row[name]) for name in CHAINED])))
 
     def __str__(self) -> str:

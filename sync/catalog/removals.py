@@ -83,10 +83,7 @@ class RunOptions:
     """The options of one run.
 
     Attributes:
-        page_size: templates per page.
-        workers: maximum number of concurrent requests.
         max_removed: share of the present templates that one run may remove.
-        accept_removals: whether an operator accepts held and unconfirmed removals.
         hold: minimum seconds between the first run that agrees on a held removal and the removal.
     """
 
@@ -129,18 +126,10 @@ def decide_removals(
     now: datetime,
     catalog_is_empty: bool,
 ) -> Removals:
-    """Decide about the missing templates.
+    """Decide about the missing templates, with evidence (ID -> `lookup` or `walks`) and without; `now`: the start of the run.
 
-    Args:
-        evidence: ID -> the second confirmation, `lookup` or `walks`.
-        unconfirmed: the other missing templates. The limit applies to the sum, so that incomplete look-ups cannot remove a large
-            part of the catalog over several runs.
-        present: number of present templates in the database.
-        options: the limits.
-        held_before: ID -> the consecutive verified runs before this one that agreed.
-        now: start time of the run.
-        catalog_is_empty: whether the catalog served no record. A broken server can do so for hours, so only an operator can
-            accept it.
+    The limit applies to the sum, so that incomplete look-ups cannot remove a large part of the catalog over several runs. A
+    broken server can serve an empty catalog for hours, so only an operator can accept it.
     """
     limit = removal_limit(present, options.max_removed)
     plausible = len(evidence) + len(unconfirmed) <= limit and not catalog_is_empty

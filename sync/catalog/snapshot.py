@@ -51,13 +51,7 @@ def payload(record: Any) -> str:
 
 
 def kept_values(before: Document, served: Document, lacking: Collection[str]) -> dict[str, Any]:
-    """Return column -> stored value, for the values that stay and differ from the served ones.
-
-    Args:
-        before: the stored document.
-        served: the document of the record.
-        lacking: wire names of the fields that the record lacks and whose stored value stays.
-    """
+    """Return column -> stored value, for the values that stay and differ from the served ones; `lacking` has wire names."""
     kept = {COLUMNS[wire]: before[COLUMNS[wire]] for wire in lacking if wire in COLUMNS}
     if "Tags_en" in lacking and "tags" not in kept:
         english: dict[str, list[dict[str, Any]]] = {}

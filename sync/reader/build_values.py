@@ -35,12 +35,7 @@ def template_of(stored: Stored) -> Template:
 
 
 def change_of(row: Mapping[str, Any], stored: Stored) -> Change:
-    """Build the value of a change.
-
-    Args:
-        row: as `sync.reader.feed` returns it.
-        stored: the template after it; of a removal, before it.
-    """
+    """Build the value of a row of `sync.reader.feed`; `stored` is the template after it, for a removal before it."""
     changed_fields = (
         FieldChange(field=each["field"], old=_freeze(each["old"]), new=_freeze(each["new"]), absent=each.get("absent"))
         for each in row["fields"]

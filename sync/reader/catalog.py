@@ -17,7 +17,7 @@ from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
 from sync.reader.past import documents_after, price_ended, select_one_past, select_past
-from sync.reader.present import count_present, documents_present, select_one, select_present
+from sync.reader.present import count_present, select_one, select_present
 from sync.reader.status import overview
 from sync.reader.stored_templates import normalize_document
 from sync.reader.values import PricePeriod
@@ -91,7 +91,7 @@ def open_catalog(source: Source, *, after_run: int | None = None, batch: int = B
     """
     with reading_current(source) as connection:
         cursor = overview(connection).cursor if after_run is None else position_after(connection, after_run)["cursor"]
-        query = documents_present() if after_run is None else documents_after(after_run)
+        query = documents_after(after_run)
         rows = chain.from_iterable(rows_in_batches(connection, query, query.selected_columns[0], batch))
         yield cursor, (normalize_document(document) for _, document in rows)
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.run_record import Status
-from sync.reader.present import WITH_DOCUMENTS, documents_present, stored_of
+from sync.reader.past import documents_after
+from sync.reader.present import WITH_DOCUMENTS, stored_of
 from sync.reader.status import Overview, overview
 from sync.store.engine import reading
 from sync.store.schema import reading_current
@@ -101,7 +102,7 @@ def stamp(source: Source) -> str:
         state = sa.select(sync_state.c.feed_epoch, sync_state.c.last_cursor, sync_state.c.oldest_seq, sync_state.c.oldest_run_id)
         held = sa.select(held_removals.c.template_id, held_removals.c.since_run_id).order_by(held_removals.c.template_id)
         # Without a wire hash, only the document shows that the order of a list changed.
-        unhashed = documents_present().where(templates.c.wire_hash.is_(None)).order_by(templates.c.template_id)
+        unhashed = documents_after(None).join(templates).where(templates.c.wire_hash.is_(None)).order_by(templates.c.template_id)
         digest = hashlib.sha256()
         for rows in (state, held, query, unhashed):
             for row in connection.execute(rows):

@@ -49,13 +49,7 @@ def changes(
 ) -> list[dict[str, Any]]:
     """Read the feed, oldest first: each change with the document after it; a removal with the last document.
 
-    Args:
-        source: the database, or a transaction.
-        since: only changes after this cursor or `seq`.
-        run_id: only changes of this run.
-        template_id: only changes of this template.
-        most: only the newest, at most this number.
-        limit: only the oldest, at most this number.
+    Of the changes after a cursor or `seq`, of a run or of a template, it reads all, the newest (`most`) or the oldest (`limit`).
 
     Raises:
         CursorLost: `since` is not valid here, so a copy that continued from it would be wrong.

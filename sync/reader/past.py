@@ -38,12 +38,7 @@ _ENDED = sync_runs.c.status.not_in([str(Status.RUNNING), str(Status.SKIPPED)])
 
 
 def run_of(source: Source, when: int | datetime, now: datetime) -> int:
-    """Return the run whose catalog was valid at a time.
-
-    Args:
-        source: the database.
-        when: a run id, or an aware time.
-        now: the present time; later times are refused.
+    """Return the run whose catalog was valid at a time, given as a run or as an aware time not after `now`.
 
     Raises:
         UnknownRun: there is no such run.
@@ -173,8 +168,8 @@ def select_past(connection: sa.Connection, wanted: Selection, run_id: int) -> li
     return [_stored_from_version(row) for _key, row in placed[: wanted.limit]]
 
 
-def documents_after(run_id: int) -> sa.Select[tuple[str, Any]]:
-    """Return the query of the id and the document of each template that was present after a run."""
+def documents_after(run_id: int | None) -> sa.Select[tuple[str, Any]]:
+    """Return the query of the id and the document of each template that was present after a run; None: that is present."""
     return sa.select(template_versions.c.template_id, template_versions.c.document).where(_live(run_id))
 
 
@@ -184,8 +179,10 @@ def live_after(connection: sa.Connection, run_id: int, *, but_not_after: int) ->
     return map(_stored_from_version, connection.execute(only_then))
 
 
-def _live(run_id: int) -> sa.ColumnElement[bool]:
+def _live(run_id: int | None) -> sa.ColumnElement[bool]:
     until = template_versions.c.until_run_id
+    if run_id is None:
+        return until.is_(None)
     return sa.and_(template_versions.c.from_run_id <= run_id, sa.or_(until.is_(None), until > run_id))
 
 

@@ -52,16 +52,6 @@ def select_present(connection: sa.Connection, wanted: Selection) -> list[Stored]
     return [found[template_id] for template_id in ids if template_id in found]
 
 
-def documents_present() -> sa.Select[tuple[str, Any]]:
-    """Return the query of the id and the document of each present template."""
-    versions = template_versions.c
-    return (
-        sa.select(templates.c.template_id, versions.document)
-        .join(template_versions, versions.template_id == templates.c.template_id)
-        .where(_PRESENT, versions.until_run_id.is_(None))
-    )
-
-
 def count_present(connection: sa.Connection, wanted: Selection) -> int:
     """Count the present templates of a selection."""
     return 0 if _cannot_be_stored(wanted) else len(_ids(connection, wanted, *_query(connection, wanted)))

@@ -163,13 +163,8 @@ def last_refresh(source: Source, template_id: str) -> LastRefresh | None:
 
 
 def is_stale(last_success: datetime | None, now: datetime, budget: float) -> bool:
-    """Return whether the last success is older than the budget, or missing.
+    """Return whether the last success is older than the budget, in seconds, or missing.
 
     A success in the future also counts as stale: it was dated by a clock that was ahead, so its age is unknown.
-
-    Args:
-        last_success: when it ended; None if there was none.
-        now: the time.
-        budget: maximum age in seconds.
     """
     return last_success is None or not -MAX_CLOCK_SKEW <= (now - last_success).total_seconds() <= budget

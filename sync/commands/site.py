@@ -48,11 +48,13 @@ def _media_copier(
     settings: Settings, engine: Engine, *, covers: bool, progress: Callable[[int, int | None], None] | None
 ) -> MediaCopier | None:
     """Return the copier of covers; for the sample catalog it copies the files of the package, which need no download."""
-    from sync.reader.catalog import has_covers_at
+    from sync.catalog.selection import Selection
+    from sync.reader.catalog import select_templates
     from sync.sandbox.media_files import MEDIA_URL
     from sync.site.covers import MediaCopier
 
-    if has_covers_at(engine, MEDIA_URL):
+    first = select_templates(engine, Selection(limit=1))
+    if first and (first[0].document["cover_url"] or "").startswith(MEDIA_URL):
         return MediaCopier(_sample_media, ("cover_url", "preview_video_url"), removed=True)
     if not covers:
         return None

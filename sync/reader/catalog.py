@@ -96,13 +96,6 @@ def open_catalog(source: Source, *, after_run: int | None = None, batch: int = B
         yield cursor, (normalize_document(document) for _, document in rows)
 
 
-def has_covers_at(engine: sa.Engine, prefix: str) -> bool:
-    """Return whether the cover URL of a present template has this prefix; only one template is checked."""
-    with reading(engine) as connection:
-        url = connection.scalar(sa.select(templates.c.cover_url).where(templates.c.removed_at.is_(None)).limit(1))
-        return isinstance(url, str) and url.startswith(prefix)
-
-
 def periods(source: Source, template_id: str, *, after_run: int | None = None) -> list[PricePeriod]:
     """Read the prices of a template and their validity, oldest first; raise UnknownTemplate as `find_template` does."""
     with reading(source) as connection:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sync.catalog.document import canonical, content_hash, json_number
 from sync.catalog.feed import CHAINED, Cursor, price_moves
-from sync.catalog.fields import LISTS, SCALARS
+from sync.catalog.fields import SCALARS
 from sync.reader.past import oldest_kept, price_ended
 from sync.reader.stored_templates import normalize_document
 from sync.store.bulk import rows_in_batches
@@ -104,7 +104,9 @@ def _check_documents(connection: sa.Connection) -> Iterator[str]:
             versions.template_id.in_(ids), versions.until_run_id.is_(None)
         )
         open_ones = {row.template_id: row for row in connection.execute(still)}
-        lists, prices = _lists(connection, ids), _open_prices(connection, ids)
+        lists = _lists(connection, ids)
+        still_valid = sa.select(price_periods).where(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
+        prices = _by_template(connection, still_valid)
         for row in rows:
             template_id = row.template_id
             version, found = open_ones.get(template_id), lists[template_id]
@@ -115,7 +117,7 @@ def _check_documents(connection: sa.Connection) -> Iterator[str]:
                 yield f"Template {template_id}: its newest version differs from the tables."
             elif version.content_hash != row.content_hash:
                 yield f"Template {template_id}: its newest version has another hash than its row."
-            if prices[template_id] != {price["resolution"]: price["credit"] for price in found["consume_items"]}:
+            if {each.resolution: json_number(each.credit) for each in prices[template_id]} != _prices(found):
                 yield f"Template {template_id}: the latest prices of its history differ from the tables."
 
 
@@ -184,10 +186,14 @@ def _check_references(connection: sa.Connection) -> Iterator[str]:
 
 def _periods(connection: sa.Connection, changes: Sequence[Any]) -> dict[str, list[Any]]:
     """Read the prices of the templates that were valid during these changes, which follow each other."""
-    found: dict[str, list[Any]] = defaultdict(list)
     ids, ended = sorted({change.template_id for change in changes}), price_periods.c.until_run_id
     during = sa.and_(price_periods.c.from_run_id <= changes[-1].run_id, sa.or_(ended.is_(None), ended > changes[0].run_id))
-    for row in connection.execute(sa.select(price_periods).where(price_periods.c.template_id.in_(ids), during)):
+    return _by_template(connection, sa.select(price_periods).where(price_periods.c.template_id.in_(ids), during))
+
+
+def _by_template(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(query):
         found[row.template_id].append(row)
     return found
 
@@ -202,31 +208,24 @@ def _prices(document: Document) -> dict[str, Any]:
     return {item["resolution"]: item["credit"] for item in document["consume_items"]}
 
 
-def _open_prices(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = defaultdict(dict)
-    still = sa.and_(price_periods.c.template_id.in_(ids), price_periods.c.valid_until.is_(None))
-    for row in connection.execute(sa.select(price_periods).where(still)):
-        found[row.template_id][row.resolution] = json_number(row.credit)
-    return found
-
-
 def _from_rows(row: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> Document:
     scalars = {name: row[name] for name in ("template_id", *SCALARS.values())}
     scalars["released_at"] = None if scalars["released_at"] is None else iso(scalars["released_at"])
-    return normalize_document({**scalars, **{name: lists[name] for name in LISTS}, "extra": row["extra"]})
+    return normalize_document({**scalars, **lists, "extra": row["extra"]})
 
 
 def _lists(connection: sa.Connection, ids: Sequence[str]) -> dict[str, dict[str, list[Any]]]:
-    found: dict[str, dict[str, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    prices = sa.select(consume_items).where(consume_items.c.template_id.in_(ids)).order_by(consume_items.c.position)
-    for row in connection.execute(prices):
-        found[row.template_id]["consume_items"].append({"resolution": row.resolution, "credit": json_number(row.credit)})
-    named = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en).join(
-        tags, tags.c.tag_id == template_tags.c.tag_id
-    )
-    for row in connection.execute(named.where(template_tags.c.template_id.in_(ids)).order_by(template_tags.c.position)):
-        found[row.template_id]["tags"].append({"name": row.name, "name_en": row.name_en})
-    ratios = sa.select(template_aspect_ratios).where(template_aspect_ratios.c.template_id.in_(ids))
-    for row in connection.execute(ratios.order_by(template_aspect_ratios.c.position)):
-        found[row.template_id]["aspect_ratios"].append(row.aspect_ratio)
-    return found
+    def items(table: sa.Table, query: sa.Select[Any]) -> dict[str, list[Any]]:
+        return _by_template(connection, query.where(table.c.template_id.in_(ids)).order_by(table.c.position))
+
+    named = sa.select(template_tags.c.template_id, tags.c.name, tags.c.name_en)
+    tagged = items(template_tags, named.join(tags, tags.c.tag_id == template_tags.c.tag_id))
+    prices, ratios = (items(table, sa.select(table)) for table in (consume_items, template_aspect_ratios))
+    return {
+        key: {
+            "consume_items": [{"resolution": row.resolution, "credit": json_number(row.credit)} for row in prices[key]],
+            "tags": [{"name": row.name, "name_en": row.name_en} for row in tagged[key]],
+            "aspect_ratios": [row.aspect_ratio for row in ratios[key]],
+        }
+        for key in ids
+    }

@@ -54,12 +54,6 @@ def run_of(source: Source, when: int | datetime, now: datetime) -> int:
     return run_id
 
 
-def newest_run(source: Source) -> int:
-    """Return the newest applied run; 0 if there is none."""
-    with reading_current(source) as connection:
-        return _newest_applied(connection) or 0
-
-
 def _by_number(connection: sa.Connection, run_id: int) -> int:
     _refuse_pruned(connection, run_id)
     run: Any = connection.execute(sa.select(sync_runs).where(sync_runs.c.run_id == run_id)).one_or_none()
@@ -124,15 +118,11 @@ def oldest_kept(connection: sa.Connection) -> int | None:
     """Return the run after which the history is complete; None: from the start."""
     state = connection.execute(sa.select(sync_state)).one()
     if state.oldest_run_id is None and state.oldest_seq > 1:  # an old version pruned without storing oldest_run_id
-        return (connection.scalar(sa.select(sa.func.min(template_changes.c.run_id))) or _beyond(connection)) - 1
+        first = connection.scalar(sa.select(sa.func.min(template_changes.c.run_id)))
+        # Without changes in the feed, only the present is known.
+        return first - 1 if first else connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id))) or 0
     oldest: int | None = state.oldest_run_id or None  # 0: `prune` found nothing old enough
     return oldest
-
-
-def _beyond(connection: sa.Connection) -> int:
-    """Return the number after the newest run: without changes in the feed, only the present is known."""
-    newest = connection.scalar(sa.select(sa.func.max(sync_runs.c.run_id)))
-    return (newest or 0) + 1
 
 
 _OPENED = template_changes.alias("opened")
@@ -254,7 +244,7 @@ def difference(source: Source, before: int | datetime, after: int | datetime | N
     """
     with reading_current(source) as connection:
         first = run_of(connection, before, now)
-        second = newest_run(connection) if after is None else run_of(connection, after, now)
+        second = (_newest_applied(connection) or 0) if after is None else run_of(connection, after, now)
         old = {each.document["template_id"]: each for each in live_after(connection, first, but_not_after=second)}
         new = {each.document["template_id"]: each for each in live_after(connection, second, but_not_after=first)}
     changes = net_changes(*({key: each.document for key, each in side.items()} for side in (old, new)))

@@ -96,6 +96,7 @@ def test_the_last_of_two_equal_keys_of_a_record_wins() -> None:
         (Decimal(999999999999999), "999999999999999"), (Decimal("0.000000000000001"), "0.000000000000001"),
         (Decimal("1." + "0" * 1000), "1"), (Decimal("0e99"), "0"), (Decimal("0e-99999999"), "0"),
         (Decimal("133.20000000000002"), "133.2"), (Decimal("0.30000000000000004"), "0.3"),
+        (Decimal("1.10000000000001"), "1.10000000000001"),
         (Decimal("1.500000000000015"), "1.5"),  # the largest error that is rounded
     ],
 )  # fmt: skip

@@ -98,7 +98,6 @@ def test_an_unreadable_file_exits_with_2(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(("arguments", "message"), [
     (["1", "--example", "--validate", "-"], "cannot be combined"),
-    (["1", "--resolution", "720p"], "--resolution requires --example or --request"),
     (["1", "--example", "--resolution", "4k"], "there is no price at '4k'; there is one at 480p, 720p"),
     (["1", "--request", "--resolution", "4k"], "there is no price at '4k'"),
     (["2"], "Template 2 was removed at "),

@@ -11,14 +11,12 @@ import struct
 import subprocess
 import sys
 import termios
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
-from sync.catalog.parsing import credit_of
 from sync.commands.output import BackgroundStream
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.terminal.lines import wide
@@ -191,13 +189,6 @@ def test_a_byte_order_mark_in_a_file_of_the_settings_is_ignored(upstream: Upstre
     checked = template_sync("doctor", folder=tmp_path, variables=settings)
     assert (checked.code, "✓ webhooks   1 endpoint" in checked.out) == (0, True), checked.out
     assert upstream.shown[0] == SANDBOX_KEY
-
-
-@pytest.mark.parametrize(
-    ("given", "stored"), [("133.20000000000002", 133.2), ("0.30000000000000004", 0.3), ("1.10000000000001", 1.10000000000001)]
-)
-def test_a_rounding_error_of_a_binary_fraction_does_not_reject_a_price(given: str, stored: float) -> None:
-    assert credit_of(Decimal(given)) == stored
 
 
 def test_a_record_with_a_rounding_error_in_its_price_is_stored(tmp_path: Path) -> None:

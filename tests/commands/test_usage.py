@@ -43,6 +43,12 @@ def lines(result: Result) -> list[str]:
     ("changes --since 1 --pending", "--pending lists the current pending removals", "changes --help"),
     ("changes --follow --run 1", "--follow and --run cannot be combined: ", "`template-sync changes --help`"),
     ("form 1 --example --request", "--example, --request and --validate cannot be combined.", "form --help"),
+    ("form 1 --resolution 720p", "--resolution requires --example or --request.", "`template-sync form --help`"),
+    ("show 1 --as-of 2026-11-17T10:00", "--as-of: '2026-11-17T10:00' has no time zone; write", "show --help"),
+    ("diff 1 yesterday", "RUN|INSTANT: 'yesterday' is neither a run nor a date such as 2026-11-17", "diff --help"),
+    ("diff 1 2 --as-of 3", "diff accepts a second run or instant, or --as-of, not both.", "`template-sync diff --help`"),
+    ("export --json --format csv", "--json and --format csv cannot be combined.", "Use one of them."),
+    ("export --json --format atom", "--json and --format atom cannot be combined.", "Use one of them."),
     ("export --with-cursor --format csv", "--format csv cannot contain a cursor.", "Use --format jsonl or json"),
 ])  # fmt: skip
 def test_an_invalid_call_exits_with_2_a_message_and_a_hint(tmp_path: Path, line: str, message: str, hint_part: str) -> None:
@@ -85,6 +91,7 @@ def test_a_group_without_a_command_shows_its_help_and_exits_with_2(tmp_path: Pat
     ("runs --rejected 9", "There is no run 9."),
     ("diff 1 9", "There is no run 9."),
     ("export --as-of 9", "There is no run 9."),
+    ("export --as-of 2001-01-01", "There is no catalog of 2001-01-01T00:00:00Z: the first run ended at "),
     ("export --as-of 9999-01-01", "9999-01-01T00:00:00Z is in the future"),
     ("list --as-of 9999-01-01", "9999-01-01T00:00:00Z is in the future"),
     ("diff 1 9999-01-01", "9999-01-01T00:00:00Z is in the future"),

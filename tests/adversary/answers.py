@@ -6,7 +6,6 @@ Each row: the responses, the exit code, and the changes on every engine. The tru
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -146,12 +145,7 @@ WALKS = [
     Attack("walk: total 1 with twelve templates", counted(1, 1, 1, 1), 76, KEPT),
     Attack("walk: total 10^12", counted(*[10**12] * 4), 76, KEPT),
     Attack("walk: total 12.0", with_bytes_replaced(b'"total": 12', b'"total": 12.0'), 0, ALL),
-    Attack("walk: total 1.2e1", with_bytes_replaced(b'"total": 12', b'"total": 1.2e1'), 0, ALL),
-    Attack("walk: total 12.5", with_bytes_replaced(b'"total": 12', b'"total": 12.5'), 76, KEPT),
-    Attack("walk: total true", with_bytes_replaced(b'"total": 12', b'"total": true'), 76, KEPT),
     Attack("walk: total NaN", with_bytes_replaced(b'"total": 12', b'"total": NaN'), 76, KEPT),
-    Attack("walk: total of 5,000 digits", with_bytes_replaced(b'"total": 12', b'"total": ' + b"9" * 5000), 76, KEPT),
-    Attack("walk: total 1e999999999", with_bytes_replaced(b'"total": 12', b'"total": 1e999999999'), 76, KEPT),
     Attack("walk: a million templates, all pages empty", one_after_another(success([], 10**6)), 76).ends("incomplete"),
     Attack("walk: pages never end", lambda request: success([record("1", Title_en="Number 1")], 10**11 + request.page), 76).ends("incomplete"),
     Attack("walk: every id is a number", INTEGERS, 76, f"{NOTHING}, 12 rejected"),
@@ -166,49 +160,26 @@ WALKS = [
     Attack("walk: more than 10,000 records on a page", with_pages_changed(lambda _body: body(["x"] * 10_001)), 76, NOTHING),
 ]  # fmt: skip
 
-RAW = json.dumps(AFTER[:4]).encode()
 ENVELOPES = [
     Attack("envelope: code 200.0", with_bytes_replaced(b'"code": 200', b'"code": 200.0'), 0, ALL),
     Attack("envelope: code is a string", with_bytes_replaced(b'"code": 200', b'"code": "200"'), 76),
-    Attack("envelope: code is true", with_bytes_replaced(b'"code": 200', b'"code": true'), 76),
-    Attack("envelope: code is missing", with_bytes_replaced(b'"code": 200, ', b""), 76),
     Attack("envelope: code 0", with_bytes_replaced(b'"code": 200', b'"code": 0'), 76),
-    Attack("envelope: code -200", with_bytes_replaced(b'"code": 200', b'"code": -200'), 76),
-    Attack("envelope: code of 5,000 digits", with_bytes_replaced(b'"code": 200', b'"code": ' + b"2" * 5000), 76),
     Attack("envelope: two keys `code`", with_bytes_replaced(b'"code": 200', b'"code": 401, "code": 200'), 0, ALL),
-    Attack("envelope: two keys `code`, one written with an escape", with_bytes_replaced(b'"code": 200', b'"c\\u006fde": 401, "code": 200'), 0, ALL),
-    Attack("envelope: two keys `templates`", with_bytes_replaced(b'"templates": ', b'"templates": [], "templates": '), 0, ALL),
     Attack("envelope: two keys `templates`, the second with an empty list", with_pages_changed(lambda content: content[:-2] + b', "templates": []}}'), 76).ends("incomplete"),
     Attack("envelope: two keys `data`", with_pages_changed(lambda content: content[:-1] + b', "data": {"total": 0, "templates": []}}'), 4, "+0 ~1 -0"),
-    Attack("envelope: two keys `total`", with_bytes_replaced(b'"total": 12', b'"total": 0, "total": 12'), 0, ALL),
-    Attack("envelope: data is a list", one_after_another(as_json({"code": 200, "data": AFTER})), 76),
     Attack("envelope: data is null", one_after_another(as_json({"code": 200, "data": None})), 76),
-    Attack("envelope: templates is an object", one_after_another(as_json({"code": 200, "data": {"total": 1, "templates": {"1": {}}}})), 76),
-    Attack("envelope: templates is a string", one_after_another(as_json({"code": 200, "data": {"total": 1, "templates": "[]"}})), 76),
     Attack("envelope: the body is a list", one_after_another(as_json(AFTER)), 76),
-    Attack("envelope: the body is null", one_after_another(as_json(None)), 76),
     Attack("envelope: the body is empty", one_after_another(Reply(b"")), 76),
     Attack("envelope: the list also under another key", with_pages_changed(lambda content: b'{"cache": %s, %s' % (content[content.index(b"["):-2], content[1:])), 0, ALL),
-    Attack("envelope: a list `errors` with code 200", with_pages_changed(lambda content: content[:-1] + b', "errors": ["x"]}'), 0, ALL),
     Attack("envelope: an error message with code 200", with_bytes_replaced(b'"success"', b'"under maintenance (455)"'), 0, ALL),
-    Attack("envelope: written on many lines", with_pages_changed(lambda content: json.dumps(json.loads(content), indent=7).replace("\n", "\r\n").encode()), 0, ALL),
     Attack("envelope: NaN next to the data", with_pages_changed(lambda content: content[:-1] + b', "took": NaN}'), 0, ALL),
     Attack("envelope: bytes that are not UTF-8 in the message", with_bytes_replaced(b'"success"', b'"\xff\xfe"'), 0, ALL),
-    Attack("envelope: a message of 1 MB", with_bytes_replaced(b'"success"', b'"' + b"x" * 2**20 + b'"'), 0, ALL),
     Attack("envelope: 100,000 nested lists next to the data", with_pages_changed(lambda content: content[:-1] + b', "x": %s%s}' % (b"[" * 10**5, b"]" * 10**5)), 0, ALL),
     Attack("envelope: 500,000 values next to the data", with_pages_changed(lambda content: content[:-1] + b', "x": [%s1]}' % (b"1," * 5 * 10**5)), 76),
     Attack("envelope: more JSON after the object", with_pages_changed(lambda content: content + b"{}"), 76),
-    Attack("envelope: the object twice", with_pages_changed(lambda content: content * 2), 76),
-    Attack("envelope: an anti-hijacking prefix", with_pages_changed(lambda content: b")]}',\n" + content), 76),
-    Attack("envelope: a trailing comma", with_pages_changed(lambda content: content[:-1] + b",}"), 76),
-    Attack("envelope: a comment", with_pages_changed(lambda content: b"/* cached */" + content), 76),
-    Attack("envelope: single quotes", with_pages_changed(lambda content: content.replace(b'"', b"'")), 76),
     Attack("envelope: code 401 with a valid page", with_bytes_replaced(b'"code": 200', b'"code": 401'), 77),
     Attack("envelope: code 455 with a valid page", with_bytes_replaced(b'"code": 200', b'"code": 455'), 75),
-    Attack("envelope: code 404 with a valid page", with_bytes_replaced(b'"code": 200', b'"code": 404'), 76),
-    Attack("envelope: HTTP 201", lambda request: replace(CORRECT(request), status=201), 76),
     Attack("envelope: HTTP 206", lambda request: replace(CORRECT(request), status=206), 76),
-    Attack("envelope: HTTP 418", lambda request: replace(CORRECT(request), status=418), 76),
     Attack("envelope: a valid first page, an empty second page", faulty(CORRECT, {2: Reply(body([], 12, code=200))}), 76, "+1 ~1 -0"),
 ]  # fmt: skip
 

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 GOOD = success(AFTER[SIZE : 2 * SIZE], 12)
 NULL = Reply(b'{"code": 200, "data": {"total": 0, "templates": null}}')
 NO_ID = success([record(TemplateId=...)])
-PRICES: list[dict[str, Any]] = BEFORE[0]["ConsumeItems"]
 
 CODES = [
     *(second_page(f"code: {code} under HTTP 200", failure(code), 77) for code in (402, 505)),
@@ -40,8 +39,8 @@ CODES = [
     second_page("code: 429 under HTTP 200", failure(429), 75),
     *(unreadable_second_page(f"code: {code} under HTTP 200", failure(code)) for code in (500, 501)),
     unreadable_second_page("code: a code of 40 digits", failure(10**40)),
-    *(unreadable_second_page(f"code: HTTP {code}", html(code)) for code in (408, 500, 502, 503, 504)),
-    *(second_page(f"code: HTTP {code}", html(code), 77) for code in (401, 403)),
+    *(unreadable_second_page(f"code: HTTP {code}", html(code)) for code in (408, 500)),
+    second_page("code: HTTP 403", html(403), 77),
     second_page("code: HTTP 429", html(429), 75),
     unreadable_second_page("code: HTTP 500 with a valid page", replace(GOOD, status=500)),
     second_page("code: HTTP 404 with a valid page", replace(GOOD, status=404), 76),
@@ -118,13 +117,6 @@ LOOK_UPS = [
 ]  # fmt: skip
 
 
-def nested(levels: int) -> Any:
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
 def bad(name: str, **changes: Any) -> Attack:
     """Make record 11 invalid: the others are applied, and 11 keeps its last valid values."""
     return Attack(f"record: {name}", catalog([*AFTER[:10], record("11", **changes), AFTER[11]]), 0, SPOILT)
@@ -143,15 +135,9 @@ RECORDS = [
     Attack("record: a title of 17 MB", catalog([*AFTER[:11], record("13", Title="x" * 17_000_000)]), 76),
     bad("half a surrogate pair in the title", Title="\ud83d"),
     bad("a price of NaN", ConsumeItems=[{"Resolution": "480p", "Credit": float("nan")}]),
-    bad("a resolution listed twice", ConsumeItems=[*PRICES, PRICES[0]]),
     bad("a price without credits", ConsumeItems=[{"Resolution": "480p"}]),
-    bad("tag lists of unequal length", Tags=["a"]),
-    bad("null in a list of tags", Tags=[None, "a"]),
-    bad("nesting of 40 levels", x=nested(40)),
-    bad("two unknown fields of one name", **{"ConsumeItems.Unit": 1, "ConsumeItems": [{**PRICES[0], "Unit": 1}]}),
     Attack("record: nesting of 50,000 levels", with_pages_changed(lambda content: content.replace(b'"changed"', DEEP)), 0, SPOILT),
     Attack("record: a JSON key listed twice", with_pages_changed(lambda content: content.replace(b'"Title_en": "changed"', b'"Title_en": "other", "Title_en": "changed"')), 0, ALL),
-    Attack("record: a title in Latin-1", with_pages_changed(lambda content: content.replace(b'"changed"', b'"\xe9"')), 0, SPOILT),
     odd("record without an id, whose media id is new", record(TemplateId=..., MediaId="9"), ALL),
     odd("record without an id, with the media id of template 12", record(TemplateId=...), KEPT),
     odd("record with a null id, with the media id of template 12", record(TemplateId=None), KEPT),

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,58 +56,30 @@ def waits(value: str, status: int = 429) -> Reply:
 FRAMING = [
     second_page("framing: HTTP/1.0 and the end of the connection", http("HTTP/1.0 200 OK", PAGE), 0, ALL),
     unreadable_second_page("framing: HTTP/0.9", http(PAGE)),
-    second_page("framing: HTTP/3.7", sized(PAGE, version="HTTP/3.7"), 0, ALL),
-    second_page("framing: a status line without a reason phrase", http("HTTP/1.1 200", LENGTH, PAGE), 0, ALL),
-    unreadable_second_page("framing: status 099", sized(PAGE, status="099 X")),
     unreadable_second_page("framing: status 1000", sized(PAGE, status="1000 X")),
     second_page("framing: status 600", sized(PAGE, status="600 X"), 76),
-    second_page("framing: status 999", sized(PAGE, status="999 X"), 76),
     second_page("framing: 100 Continue before the response", Reply(raw=b"HTTP/1.1 100 Continue\r\n\r\n" + sized(PAGE).wire()), 0, ALL),
-    second_page("framing: 103 Early Hints before the response", Reply(raw=b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + sized(PAGE).wire()), 0, ALL),
-    second_page("framing: a thousand interim responses", Reply(raw=b"HTTP/1.1 102 Wait\r\n\r\n" * 1000 + sized(PAGE).wire()), 0, ALL),
-    unreadable_second_page("framing: 101 Switching Protocols", http("HTTP/1.1 101 Switching Protocols", "upgrade: h2c", b"PRI * HTTP/2.0")),
-    unreadable_second_page("framing: HTTP/2 frames", Reply(raw=b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + b"\x00" * 18, end="close")),
     unreadable_second_page("framing: an SSH banner", GARBAGE),
-    unreadable_second_page("framing: a TLS alert", Reply(raw=b"\x15\x03\x01\x00\x02\x02\x28", end="close")),
-    second_page("framing: two equal Content-Length headers", sized(PAGE, LENGTH), 0, ALL),
     unreadable_second_page("framing: two different Content-Length headers", sized(PAGE, "content-length: 5")),
     second_page("framing: Content-Length and chunked encoding", http(OK, LENGTH, CHUNKED, IN_CHUNKS), 0, ALL),
-    second_page("framing: a too small Content-Length and chunked encoding", http(OK, "content-length: 3", CHUNKED, IN_CHUNKS), 0, ALL),
-    unreadable_second_page("framing: Transfer-Encoding: chunked twice", http(OK, CHUNKED, CHUNKED, IN_CHUNKS)),
-    second_page("framing: Transfer-Encoding: chunked after a tab", http(OK, "transfer-encoding:\tchunked", IN_CHUNKS), 0, ALL),
-    unreadable_second_page("framing: Transfer-Encoding: gzip, chunked", http(OK, "transfer-encoding: gzip, chunked", IN_CHUNKS)),
-    unreadable_second_page("framing: Transfer-Encoding: identity", http(OK, "transfer-encoding: identity", PAGE)),
     *(
         unreadable_second_page(f"framing: Content-Length {length!r}", http(OK, f"content-length: {length}", PAGE))
-        for length in ("-5", "+5", "1e3", "12abc", "0x10", "", "5, 6", "9" * 30)
+        for length in ("-5", "12abc", "5, 6", "9" * 30)
     ),
     unreadable_second_page("framing: Content-Length larger than the body", http(OK, "content-length: 99999", PAGE)),
     unreadable_second_page("framing: Content-Length smaller than the body", http(OK, "content-length: 50", PAGE)),
     unreadable_second_page("framing: a chunk size of 2^64", http(OK, CHUNKED, b"ffffffffffffffff\r\n" + PAGE)),
-    unreadable_second_page("framing: a chunk size of -1", http(OK, CHUNKED, b"-1\r\n" + PAGE)),
-    unreadable_second_page("framing: a chunk size with an underscore", http(OK, CHUNKED, b"1_0\r\n" + PAGE)),
-    unreadable_second_page("framing: a megabyte of chunk extension", http(OK, CHUNKED, b"5;" + b"x" * 2**20 + b"\r\n")),
     second_page("framing: chunks of one byte", http(OK, CHUNKED, b"".join(b"1\r\n%c\r\n" % byte for byte in PAGE) + b"0\r\n\r\n"), 0, ALL),
     unreadable_second_page("framing: no last chunk", chunked(PAGE, b"")),
     second_page("framing: a trailer", chunked(PAGE, b"0\r\nx-late: 1\r\n\r\n"), 0, ALL),
-    second_page("framing: a trailer Content-Length", chunked(PAGE, b"0\r\ncontent-length: 3\r\n\r\n"), 0, ALL),
-    second_page("framing: bare line feeds", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\n")), 0, ALL),
-    unreadable_second_page("framing: bare carriage returns", Reply(raw=sized(PAGE).wire().replace(b"\r\n", b"\r"), end="close")),
     unreadable_second_page("framing: a header without a colon", sized(PAGE, "nonsense")),
-    unreadable_second_page("framing: a header without a name", sized(PAGE, ": x")),
-    unreadable_second_page("framing: a space before the colon", sized(PAGE, "content-length : 5")),
-    second_page("framing: a folded header", sized(PAGE, "x-a: b", " content-length: 5"), 0, ALL),
-    unreadable_second_page("framing: NUL in a header", sized(PAGE, "x-a: b\x00c")),
     second_page("framing: Latin-1 in a header", sized(PAGE, "x-a: \xe9\xff"), 0, ALL),
     unreadable_second_page("framing: a header of 200 KB", sized(PAGE, "x-a: " + "b" * 200_000)),
-    second_page("framing: 20,000 headers", sized(PAGE, *["a: b"] * 20_000), 0, ALL),
     second_page("framing: 204 with a body", sized(PAGE, status="204 No Content", end="close"), 76),
     second_page("framing: 304 with a body", sized(PAGE, status="304 Not Modified", end="close"), 76),
     unreadable_second_page("framing: the connection closes without a response", NO_REPLY),
     unreadable_second_page("framing: a connection reset", RESET),
-    unreadable_second_page("framing: a connection reset within the head", Reply(raw=b"HTTP/1.1 200", end="reset")),
     unreadable_second_page("framing: a connection reset within the body", Reply(raw=sized(PAGE).wire()[:-20], end="reset")),
-    unreadable_second_page("framing: the connection closes within the head", Reply(raw=b"HTTP/1.1 200 OK\r\nconte", end="close")),
 ]  # fmt: skip
 
 CONNECTIONS = [
@@ -116,8 +87,6 @@ CONNECTIONS = [
     Attack("connection: each response is sent twice", left_over_page, 0, ALL),
     Attack("connection: each response is that of the previous request", off_by_one(), 0, ALL, (("workers", 1),)),
     Attack("connection: closed after each response", lambda request: replace(CORRECT(request), end="close"), 0, ALL),
-    Attack("connection: `Connection: close` without closing", lambda request: replace(CORRECT(request), headers=(("connection", "close"),)), 0, ALL),
-    Attack("connection: `Keep-Alive: timeout=0`", lambda request: replace(CORRECT(request), headers=(("keep-alive", "timeout=0, max=0"),)), 0, ALL),
     second_page("connection: no response before the deadline", replace(Reply(PAGE), hold=30), 75, deadline=1.0),
     second_page("connection: one byte of the head per second", Reply(raw=sized(PAGE).wire(), pause=1.0), 75, deadline=1.0),
     second_page("connection: one byte of the body per second", Reply(raw=sized(PAGE).wire(), pause=1.0, drip_from=60), 75, deadline=1.0),
@@ -125,43 +94,25 @@ CONNECTIONS = [
 
 ENCODINGS = [
     second_page("encoding: gzip", zipped(Reply(PAGE)), 0, ALL),
-    second_page("encoding: GZIP in upper case", gzipped(gzip.compress(PAGE), " GZIP "), 0, ALL),
-    second_page("encoding: x-gzip", gzipped(gzip.compress(PAGE), "x-gzip"), 0, ALL),
-    second_page("encoding: gzip in two members", gzipped(gzip.compress(PAGE[:50]) + gzip.compress(PAGE[50:])), 0, ALL),
     second_page("encoding: gzip in 100,000 members", gzipped(gzip.compress(b"") * 100_000 + gzip.compress(PAGE)), 76),
-    unreadable_second_page("encoding: gzip, gzip", gzipped(gzip.compress(gzip.compress(PAGE)), "gzip, gzip")),
-    unreadable_second_page("encoding: two headers Content-Encoding: gzip", Reply(gzip.compress(PAGE), headers=(("content-encoding", "gzip"),) * 2)),
-    unreadable_second_page("encoding: two layers of gzip, one in the header", zipped(Reply(PAGE), 2)),
-    unreadable_second_page("encoding: deflate", gzipped(zlib.compress(PAGE), "deflate")),
     unreadable_second_page("encoding: br", gzipped(PAGE, "br")),
-    unreadable_second_page("encoding: zstd", gzipped(PAGE, "zstd")),
-    unreadable_second_page("encoding: an unknown encoding", gzipped(PAGE, "x" * 1000)),
     unreadable_second_page("encoding: Content-Encoding: gzip with a plain body", gzipped()),
     unreadable_second_page("encoding: a gzip body without Content-Encoding", Reply(gzip.compress(PAGE))),
-    unreadable_second_page("encoding: gzip with a wrong checksum", gzipped(gzip.compress(PAGE)[:-8] + b"\x00" * 8)),
     unreadable_second_page("encoding: truncated gzip", gzipped(gzip.compress(PAGE)[:-9])),
-    unreadable_second_page("encoding: a second gzip member with other JSON", gzipped(gzip.compress(PAGE) + gzip.compress(b"{}"))),
     unreadable_second_page("encoding: bytes after the gzip data", gzipped(gzip.compress(PAGE) + b"x" * 100_000)),
     second_page("encoding: gzip that expands to 64 MiB", bomb(64), 76),
     unreadable_second_page("encoding: two layers of gzip that expand to 64 MiB", bomb(64, 2)),
     unreadable_second_page("encoding: UTF-16", Reply(PAGE.decode().encode("utf-16"))),
     second_page("encoding: Latin-1 with a charset parameter", Reply(PAGE.replace(b"success", b"\xe9"), headers=(("content-type", "text/json; charset=latin-1"),)), 0, ALL),
     second_page("encoding: a byte order mark", Reply(b"\xef\xbb\xbf" + PAGE), 0, ALL),
-    unreadable_second_page("encoding: two byte order marks", Reply(b"\xef\xbb\xbf" * 2 + PAGE)),
 ]  # fmt: skip
 
 DIRECTIONS = [
-    *(second_page(f"direction: {status} to another host", redirect("http://127.0.0.1:9/", status), 76) for status in (301, 302, 303, 307, 308)),
+    *(second_page(f"direction: {status} to another host", redirect("http://127.0.0.1:9/", status), 76) for status in (302, 308)),
     second_page("direction: a redirect to the same URL", redirect("/api/v1/client/job/bytedance-templates"), 76),
-    second_page("direction: a redirect to a file URL", redirect("file:///etc/passwd"), 76),
-    second_page("direction: a redirect to the metadata address of clouds", redirect("http://169.254.169.254/latest/meta-data/"), 76),
     second_page("direction: a redirect to an invalid URL", redirect("http://[::1"), 76),
-    second_page("direction: 305 Use Proxy", redirect("http://127.0.0.1:9/", 305), 76),
-    second_page("direction: 300 Multiple Choices", sized(PAGE, status="300 Multiple Choices"), 76),
     second_page("direction: headers Refresh and Alt-Svc", sized(PAGE, "refresh: 0; url=http://127.0.0.1:9/", 'alt-svc: h3=":9"'), 0, ALL),
-    second_page("direction: 407 Proxy Authentication Required", sized(PAGE, "proxy-authenticate: Basic", status="407 X"), 76),
     second_page("direction: 401 with WWW-Authenticate", sized(b"", "www-authenticate: Basic", status="401 X"), 77),
-    second_page("direction: 421 Misdirected Request", sized(PAGE, status="421 X"), 76),
     unreadable_second_page("direction: 511 of a captive portal", html(511)),
     unreadable_second_page("direction: an HTML page with status 200", html()),
 ]  # fmt: skip
@@ -169,10 +120,7 @@ DIRECTIONS = [
 PATIENCE = [
     *(
         second_page(f"patience: Retry-After: {value[:40]!r}", waits(value), 75)
-        for value in (
-            "", "-1", "99999", "9" * 40, "1e3", "5, 6", "Mon, 01 Jan 0001 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT",
-            "Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "Mon, 01 Jan 2030 00:00:00 +999999999", "soon", "\xff\xfe",
-        )
+        for value in ("", "99999", "9" * 40, "Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 2030 00:00:00 +999999999", "\xff\xfe")
     ),
     second_page("patience: 503 with a Retry-After of one week", waits("604800", 503), 75),
     second_page("patience: 401 with Retry-After", waits("1", 401), 77),

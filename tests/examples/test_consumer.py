@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import random
+import runpy
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from sync import Catalog
-from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine
 from sync.store.prune import prune
 from tests.builders import Database, record, records
-from tests.command_line import environment
 from tests.faults import Snapshot, at_boundary, kill_this_process, on_each_statement, process, sync
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "consumer.py"
 WHERE = pytest.mark.parametrize(
@@ -43,14 +36,9 @@ WEEK = [
 ]
 
 
-def example() -> ModuleType:
-    """Import the example, which is not in a package."""
-    spec = importlib.util.spec_from_file_location("consumer", EXAMPLE)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
+def example() -> SimpleNamespace:
+    """Return the functions of the example, which is not in a package."""
+    return SimpleNamespace(**runpy.run_path(str(EXAMPLE)))
 
 
 def opened(file: Path | str) -> sqlite3.Connection:
@@ -148,30 +136,6 @@ def start_from(copy: Path | None, file: Path) -> None:
         left.unlink()
     if copy:
         file.write_bytes(copy.read_bytes())
-
-
-def consume(url: str, file: str) -> None:
-    """Catch up with one change per transaction. The target of a process."""
-    with closing(opened(file)) as copy:
-        example().catch_up(Catalog(url), copy, 1)
-    raise SystemExit(0)
-
-
-@pytest.mark.long
-def test_after_a_kill_at_any_time_during_runs_copy_and_cursor_agree(database: Database, tmp_path: Path) -> None:
-    rng, file = random.Random(13), tmp_path / "copy.db"  # noqa: S311 - time of the kill
-    url, killed = database.engine.url.render_as_string(hide_password=False), 0
-    sync(records(1), database.engine)
-    catch_up(database, file)
-    for number in range(2, 14):
-        sync([record(str(key), Title_en=f"{number}") for key in range(number, number + 40)], database.engine, max_removed=1)
-        with process(consume, url, str(file)) as child:
-            child.join(rng.uniform(0.0, 1.0))
-            killed += child.exitcode is None
-        assert copied(file) == states(database)[cursor_of(file)], f"killed in round {number}"
-    catch_up(database, file)
-    assert copied(file) == served(database)
-    assert killed, "each consumer ended before its kill"
 
 
 def test_an_error_during_a_transaction_leaves_the_copy_unchanged(sqlite: Database, tmp_path: Path) -> None:
@@ -279,52 +243,16 @@ def test_the_consumer_continues_from_its_cursor_or_copies_again_if_the_cursor_is
     caught_up(4, "pruned")
 
 
-def test_a_recreated_database_with_an_equal_feed_is_detected(
-    sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "copy.db"
-    sync(WEEK[0], sqlite.engine)
-    catch_up(sqlite, file)
-    sqlite.engine.dispose()
-    Path(str(sqlite.engine.url.database)).unlink()
-    from sync.store import schema
-
-    schema.upgrade(sqlite.engine)
-    sync([*WEEK[0][1:], record("9")], sqlite.engine)
-    assert catch_up(sqlite, file) == 4
-    assert copied(file) == served(sqlite)
-    assert "(other-feed)" in capsys.readouterr().err
-
-
-def test_a_restored_backup_with_new_runs_is_detected(
-    sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "copy.db"
-    sync(WEEK[0], sqlite.engine)
-    back_up(sqlite.engine, tmp_path / "backup")
-    sync(WEEK[1], sqlite.engine)
-    catch_up(sqlite, file)
-    sqlite.engine.dispose()
-    restore(sqlite.engine, tmp_path / "backup")
-    sync(WEEK[2], sqlite.engine)
-    assert catch_up(sqlite, file) == len(served(sqlite))
-    assert copied(file) == served(sqlite)
-    assert "(diverged)" in capsys.readouterr().err
-
-
 # The command ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_command_prints_the_number_of_written_templates(sqlite: Database, tmp_path: Path) -> None:
-    sync(WEEK[0], sqlite.engine)
-    command = [sys.executable, str(EXAMPLE), sqlite.url, str(tmp_path / "copy.db")]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "4 written\n", "")
-
-
-def test_an_invalid_call_prints_one_line_and_exits_with_the_code_of_the_error(
+def test_the_command_prints_the_number_of_written_templates_or_one_line_and_exits_with_the_code_of_the_error(
     sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    sync(WEEK[0], sqlite.engine)
+    assert example().main([sqlite.url, str(tmp_path / "copy.db")]) == 0
+    assert capsys.readouterr() == ("4 written\n", "")
+
     def refused(*arguments: str) -> tuple[int, str]:
         code = example().main(list(arguments))
         printed = capsys.readouterr()

@@ -63,7 +63,8 @@ USERS = {
     "dotenv": "config.settings",
     "click": "cli commands",
     "msgspec": (
-        "client.response catalog.served_records catalog.document catalog.json_values store.column_types outputs agents text"
+        "client.response catalog.served_records catalog.document catalog.json_values store.column_types outputs agents text "
+        "site.folder"
     ),
     "cronsim": "config.cron",
     "jinja2": "site.pages",

@@ -13,9 +13,10 @@ import os
 import shutil
 import stat
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from sync.errors import SiteBusy, SiteError, UsageError
 
@@ -32,11 +33,11 @@ _FOLDERS = {"templates", "assets", "media"}
 _LAST = ("changes.html", "index.html")
 
 
-@dataclass(slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, forbid_unknown_fields=True):
     """The state of the last build.
 
     Attributes:
+        format: the version of this struct.
         stamp: hash of all inputs.
         files: path → hash of its inputs.
         spare: files of the previous build, kept for one build because open pages refer to them.
@@ -44,10 +45,11 @@ class Manifest:
         missing: number of covers that could not be fetched.
     """
 
+    format: int = _FORMAT
     stamp: str = ""
-    files: dict[str, str] = field(default_factory=dict)
-    spare: list[str] = field(default_factory=list)
-    copies: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = {}
+    spare: list[str] = []
+    copies: dict[str, str] = {}
     missing: int = 0
 
 
@@ -102,17 +104,13 @@ class Folder:
         deleted = [path for path in {*obsolete, *self.old.spare} if path not in spare and path not in self._new]
         for path in deleted:
             (self.path / path).unlink(missing_ok=True)
-        new = Manifest(stamp, dict(sorted(self._new.items())), sorted(spare), dict(sorted(copies.items())), missing)
+        new = Manifest(_FORMAT, stamp, dict(sorted(self._new.items())), sorted(spare), dict(sorted(copies.items())), missing)
         if new != self.old:
-            self._write_manifest(new)
+            (self.path / _STAGING).mkdir(exist_ok=True)
+            staged = self.path / _STAGING / "manifest"
+            staged.write_bytes(msgspec.json.format(msgspec.json.encode(new), indent=1))
+            staged.replace(self.path / MANIFEST)
         return len(self._staged), len(deleted)
-
-    def _write_manifest(self, manifest: Manifest) -> None:
-        text = json.dumps({"format": _FORMAT, **asdict(manifest)}, ensure_ascii=False, indent=0)
-        (self.path / _STAGING).mkdir(exist_ok=True)
-        staged = self.path / _STAGING / "manifest"
-        staged.write_bytes(text.encode("utf-8", "backslashreplace"))
-        staged.replace(self.path / MANIFEST)
 
 
 def _encoded(content: str | bytes) -> bytes:
@@ -191,22 +189,19 @@ def _read(path: Path) -> Manifest:
 
     Files that it names are deleted later, so it is invalid if it names a file that no site has.
     """
-    try:
-        if not path.is_file():  # opening a pipe would block
-            return Manifest()
-        values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = Manifest(**{name: value for name, value in values.items() if name != "format"})
-        good = values["format"] == _FORMAT and isinstance(found.stamp, str) and isinstance(found.missing, int)
-        good = good and all(isinstance(each, str) for each in (*found.files.values(), *found.copies))
-        good = good and isinstance(found.spare, list)
-        return found if good and all(map(_is_ours, (*found.files, *found.spare, *found.copies.values()))) else Manifest()
-    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    if not path.is_file():  # opening a pipe would block
         return Manifest()
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except msgspec.DecodeError:
+        return Manifest()
+    good = found.format == _FORMAT and all(map(_is_ours, (*found.files, *found.spare, *found.copies.values())))
+    return found if good else Manifest()
 
 
-def _is_ours(path: object) -> bool:
+def _is_ours(path: str) -> bool:
     """Return whether a site can have a file of this path: inside the folder, and not one of the hidden files."""
-    if not isinstance(path, str) or "\0" in path or not path.isascii():
+    if "\0" in path or not path.isascii():
         return False
     *folders, name = path.split("/")
     return name not in {"", ".", ".."} and (folders[0] in _FOLDERS if len(folders) == 1 else not folders and name[0] != ".")

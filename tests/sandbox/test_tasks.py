@@ -39,7 +39,6 @@ NOT_LOOPBACK = (
 )
 FAILED = "The request parameters failed validation checks"
 
-
 VIDEO = "http://127.0.0.1:1/media/preview.mp4"
 
 
@@ -133,32 +132,20 @@ def test_a_task_is_pending_for_one_second_and_ends_after_three(status: str) -> N
     running = {"create_at": 1000, "complete_at": None, "duration_s": None, "result": None, "sandbox": NOTE}
 
     ended = {**running, "complete_at": 1003, "duration_s": 3, "result": ENDS[status]}
-    times = [
-        (1000.7, "pending"),
-        (1001.6, "pending"),
-        (1001.7, "running"),
-        (1003.6, "running"),
-        (1003.7, status),
-        (9999.0, status),
-    ]
-    for at, shown in times:
+    times = {1000.7: "pending", 1001.6: "pending", 1001.7: "running", 1003.6: "running", 1003.7: status, 9999.0: status}
+    for at, shown in times.items():
         now[0] = at
         rest = ended if shown == status else running
         assert info(tasks) == {"task_id": "task_sandbox_00000001", "status": shown, **rest}
 
 
-def test_the_thousand_newest_tasks_are_kept() -> None:
+def test_the_thousand_newest_tasks_are_kept_and_another_task_is_an_error() -> None:
     tasks = Tasks(lambda: 0.0, VIDEO)
     assert [answer(VALID, tasks)["code"] for _ in range(1001)] == [200] * 1001
     assert tasks.info({"task_id": "task_sandbox_00000001"})["code"] == 404
+    assert tasks.info({"task_id": "task_sandbox_00001002"})["code"] == 404
+    assert [tasks.info(query)["code"] for query in ({}, {"task_id": ""})] == [422, 422]
     assert info(tasks, 2)["status"] == "pending"
-
-
-@pytest.mark.parametrize(("query", "code"), [({}, 422), ({"task_id": ""}, 422), ({"task_id": "task_sandbox_00000002"}, 404)])
-def test_a_status_without_a_known_task_is_an_error(query: dict[str, str], code: int) -> None:
-    tasks = Tasks(lambda: 0.0, VIDEO)
-    answer(VALID, tasks)
-    assert tasks.info(query)["code"] == code
 
 
 @contextmanager

@@ -42,13 +42,7 @@ def error(code: int, errors: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def list_templates(catalog: Sequence[Record], query: Mapping[str, str], *, short: bool = False) -> dict[str, Any]:
-    """Return the response, which may be an error, to a query with a valid key.
-
-    Args:
-        catalog: the records.
-        query: the parameters.
-        short: whether the last template of the page is left out.
-    """
+    """Return the response, which may be an error, to a query with a valid key; `short` leaves out the last template of a page."""
     if wanted := query.get("template_id"):
         found = [record for record in catalog if record.get("TemplateId") == wanted][:1]
         return success({"total": len(found), "templates": found})

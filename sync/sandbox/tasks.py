@@ -54,12 +54,7 @@ class _Task:
 
 
 class Tasks:
-    """The tasks of one sandbox.
-
-    Args:
-        clock: returns Unix seconds.
-        video_url: the result of every task that succeeds.
-    """
+    """The tasks of one sandbox. `clock` returns Unix seconds; `video_url` is the result of every task that succeeds."""
 
     def __init__(self, clock: Callable[[], float], video_url: str) -> None:
         self._clock = clock
@@ -72,10 +67,7 @@ class Tasks:
     def create(self, catalog: Sequence[Record], body: bytes | None, fails: Callable[[], bool]) -> dict[str, Any]:
         """Return the response, which may be an error, to a request with a valid key.
 
-        Args:
-            catalog: the current records of the sandbox.
-            body: the bytes of the request; None if its length is missing or too large.
-            fails: called if the request is accepted; returns whether the task fails.
+        `body` is None if its length is missing or too large; `fails` is called if the request is accepted.
         """
         try:
             request, errors = _parse(catalog, body)

@@ -66,12 +66,8 @@ def build(
 ) -> SiteBuilt:  # fmt: skip
     """Write the site of a catalog to a folder, or update an existing one.
 
-    Args:
-        engine: the database; it is only read.
-        path: the folder.
-        options: the options of the site.
-        copy_media: copies covers; None: pages link to the vendor's URLs.
-        progress: called with the number of finished pages of templates, and of all.
+    The database is only read. Without `copy_media`, pages link to the vendor's URLs. `progress` is called with the number of
+    finished pages of templates, and of all.
 
     Raises:
         MissingExtra: Jinja2 is not installed.

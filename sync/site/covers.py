@@ -47,12 +47,8 @@ class CoverUnavailable(SyncError):
 class Fetch:
     """Downloads the content of a URL.
 
-    The name is resolved once, so the checked address is the one that is connected to. With a proxy no check is possible, because
-    the proxy resolves the name.
-
-    Attributes:
-        network: the proxy and the certificate authorities.
-        allowed: decides whether an address may be connected to; tests replace it.
+    The name is resolved once, so the address that `allowed` checks is the one that is connected to. With a proxy no check is
+    possible, because the proxy resolves the name.
     """
 
     network: Network
@@ -124,8 +120,8 @@ class MediaCopier:
                 key = address(url) or ""
                 if one.removed_at is None or self.removed or key in folder.old.copies:
                     wanted.setdefault(key, url)
-        kept = {key: folder.old.copies[key] for key in wanted if key in folder.old.copies}
-        copies = {key: path for key, path in kept.items() if folder.fresh(path, folder.old.files.get(path, ""))}
+        old = folder.old
+        copies = {key: path for key, path in old.copies.items() if key in wanted and folder.fresh(path, old.files.get(path, ""))}
         lacking = [key for key in wanted if key not in copies]
         last_responses: dict[str, float] = {}
         with ThreadPoolExecutor(PARALLEL) as pool:

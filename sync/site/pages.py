@@ -52,31 +52,21 @@ _BLANK_EVENT = {"kind": "added", "id": "", "c": _BLANK_CARD, "breaking": ("_", "
 
 
 class Pages:
-    """Renders pages.
-
-    Attributes:
-        assets: path in the site and content of each asset.
-
-    Args:
-        site_url: public URL of the site, with a slash at the end, if it is known.
-
-    Raises:
-        MissingExtra: Jinja2 is not installed.
-    """
+    """Renders pages. `assets` maps the path in the site of each asset to its content."""
 
     def __init__(self, site_url: str | None) -> None:
+        """Load the page templates; `site_url` is the public URL of the site, with a slash at the end, if it is known.
+
+        Raises:
+            MissingExtra: Jinja2 is not installed.
+        """
         try:
             from jinja2 import Environment, PackageLoader, StrictUndefined
         except ModuleNotFoundError:
             raise MissingExtra("The gallery", "Jinja2", "site") from None
         self._loader = PackageLoader("sync.site")
         self._environment = Environment(
-            loader=self._loader,
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
+            loader=self._loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
         self._environment.filters["say"] = lru_cache(4096)(_say)
         self._site_url = site_url

@@ -60,12 +60,9 @@ class Plot(NamedTuple):
 
 
 def step_plot(series: Mapping[str, Series], until: datetime, cut: Container[str] = ()) -> Plot | None:
-    """Draw step functions up to `until`; None if there is no value.
+    """Draw step functions up to `until`, from points in their order; None if there is no value.
 
-    Args:
-        series: points by name, oldest first; the value None ends a line.
-        until: the end of the plot.
-        cut: names of the lines whose beginning was pruned.
+    The value None ends a line. `cut` are the names of the lines whose beginning was pruned.
     """
     values = [value for points in series.values() for _, value in points if value is not None]
     moments = [moment for points in series.values() for moment, _ in points]

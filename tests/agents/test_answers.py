@@ -30,22 +30,21 @@ def test_control_characters_are_escaped() -> None:
     assert escape_and_truncate("\ud800") == "\\ud800"
 
 
-def test_an_answer_within_the_limits_is_unchanged() -> None:
-    answer = {"title": "战斗游戏 🔥", "tags": ["x" * 2000], "n": 1.5}
+def lists(levels: int, within: Any = 1) -> Any:
+    return [lists(levels - 1, within)] if levels else within
+
+
+@pytest.mark.parametrize("answer", [
+    {"title": "战斗游戏 🔥", "tags": ["x" * 2000], "n": 1.5},
+    {"text": "y" * 2000, "list": [0] * 200, "deep": lists(20), "empty": lists(20, [])},
+])  # fmt: skip
+def test_an_answer_within_the_limits_is_unchanged(answer: dict[str, Any]) -> None:
     assert fit_to_limit(answer) == answer
-
-
-def test_values_for_later_calls_are_not_truncated() -> None:
-    answer = {"after": "a" * 4000, "rows": [{"template_id": "i" * 255, "extra": ["x" * 3000] * 100}]}
-    cut = fit_to_limit(answer)
-    assert (cut["after"], cut["rows"][0]["template_id"]) == ("a" * 4000, "i" * 255)
-    assert len(cut["rows"][0]["extra"]) < 100
 
 
 def test_no_key_of_an_answer_is_lost() -> None:
     keys = [f"key{number}" for number in range(20)]
-    cut = fit_to_limit({key: ["x" * 2000] * 10 for key in keys})
-    assert [*cut] == [*keys, "shortened"]
+    assert [*fit_to_limit({key: ["x" * 2000] * 10 for key in keys})] == [*keys, "shortened"]
 
 
 def test_an_answer_that_cannot_be_truncated_enough_is_refused() -> None:
@@ -57,14 +56,8 @@ def test_an_answer_that_cannot_be_truncated_enough_is_refused() -> None:
 
 
 def test_an_answer_has_at_most_24000_bytes_and_may_contain_a_surrogate() -> None:
-    assert fits({"x": "a" * 23_991})
-    assert not fits({"x": "a" * 23_992})
-    assert not fits({"x": "战" * 12_000})
-    assert fits({"x": "\ud800"})
-
-
-def lists(levels: int, within: Any = 1) -> Any:
-    return [lists(levels - 1, within)] if levels else within
+    texts = ("a" * 23_991, "a" * 23_992, "战" * 12_000, "\ud800")
+    assert [fits({"x": text}) for text in texts] == [True, False, False, True]
 
 
 @pytest.mark.parametrize(("large", "longest", "most", "deepest"), [
@@ -73,18 +66,9 @@ def lists(levels: int, within: Any = 1) -> Any:
 ])  # fmt: skip
 def test_larger_answers_are_truncated_more(large: list[Any], longest: int, most: int, deepest: int) -> None:
     given = {"text": "y" * 2001, "list": [0] * 201, "deep": lists(21)}
+    expected = {"text": "y" * longest + "… (cut)", "list": [0] * most, "deep": lists(deepest, "… (cut)"), "shortened": True}
     cut = fit_to_limit({**given, "large": large})
-    assert {name: cut[name] for name in given} == {
-        "text": "y" * longest + "… (cut)",
-        "list": [0] * most,
-        "deep": lists(deepest, "… (cut)"),
-    }
-    assert cut["shortened"] is True
-
-
-def test_values_at_the_limits_are_not_truncated() -> None:
-    answer = {"text": "y" * 2000, "list": [0] * 200, "deep": lists(20), "empty": lists(20, [])}
-    assert fit_to_limit(answer) == answer
+    assert {name: cut[name] for name in expected} == expected
 
 
 def test_the_default_limits_of_a_single_value() -> None:
@@ -112,6 +96,9 @@ def test_only_texts_for_later_calls_are_kept_up_to_their_maximum_length() -> Non
     names = ("after", "cursor", "template_id")
     assert escape_and_truncate(dict.fromkeys(names, "x" * 4000), 11) == dict.fromkeys(names, "x" * 4000)
     assert escape_and_truncate(dict.fromkeys(names, "x" * 4001), 11) == dict.fromkeys(names, "x" * 11 + "… (cut)")
+    nested = fit_to_limit({"after": "a" * 4000, "rows": [{"template_id": "i" * 255, "extra": ["x" * 3000] * 100}]})
+    assert (nested["after"], nested["rows"][0]["template_id"]) == ("a" * 4000, "i" * 255)
+    assert len(nested["rows"][0]["extra"]) < 100
     other = {"after": ["x" * 12], "cursor": {"a": "x" * 12}, "template_id": 1, "title": "x" * 12}
     cut = "x" * 11 + "… (cut)"
     assert escape_and_truncate(other, 11) == {"after": [cut], "cursor": {"a": cut}, "template_id": 1, "title": cut}

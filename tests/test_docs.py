@@ -51,6 +51,19 @@ def test_every_file_and_folder_that_a_page_for_contributors_names_exists(name: s
     assert [path for path in sorted(named) if not any((ROOT / base / path).exists() for base in ("", "sync", "tests"))] == []
 
 
+def test_every_documented_test_command_selects_tests() -> None:
+    pattern = re.compile(r'pytest [^`\n]*?(tests/\S+\.py) -k (?:"([^"]+)"|(\w+))')
+    commands = [found.groups() for file in DOCUMENTS for found in pattern.finditer(file.read_text())]
+    missing = [
+        (path, word)
+        for path, several, one in commands
+        for word in (several or one).split(" or ")
+        if not re.search(rf"def test_\w*{word}", (ROOT / path).read_text())
+    ]
+    assert commands
+    assert missing == []
+
+
 def prose(file: Path) -> str:
     """Read a document without its fenced blocks."""
     return re.sub(r"^```.*?^```$", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)

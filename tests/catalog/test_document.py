@@ -34,9 +34,8 @@ def test_the_keys_of_a_document_are_in_a_fixed_order() -> None:
         assert tuple(document_of(made)) == DOCUMENT_KEYS
 
 
-@pytest.mark.parametrize(("seconds", "written"), [(0, "1970-01-01T00:00:00Z"), (253_402_300_799, "9999-12-31T23:59:59Z")])
-def test_an_instant_is_written_in_utc(seconds: int, written: str) -> None:
-    assert instant(seconds) == written
+def test_an_instant_is_written_in_utc() -> None:
+    assert [instant(seconds) for seconds in (0, 253_402_300_799)] == ["1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
 
 
 def test_missing_fields_are_null_or_empty() -> None:
@@ -96,10 +95,6 @@ def test_a_published_change_changes_the_hash(changes: dict[str, Any]) -> None:
     assert content_hash(document_of(base())) != content_hash(document_of(base(**changes)))
 
 
-def test_a_value_has_one_canonical_form() -> None:
-    assert canonical({"b": [1, 0.5], "a": "战"}) == '{"a":"战","b":[1,0.5]}'
-
-
 def reference(value: Any) -> str:
     """Write a value as every version has written it."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -111,6 +106,11 @@ NUMBERS: list[float] = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("value", [["战\ud800"], {"\ud800": 1e17}, {"b": [1, 0.5], "a": "战"}])
+def test_a_value_has_one_canonical_form(value: Any) -> None:
+    assert canonical(value) == reference(value)
+
+
 @pytest.mark.parametrize("number", NUMBERS)
 def test_both_encoders_write_a_number_alike(number: float) -> None:
     for value in (number, [1, number], {"b": [{"c": number}], "a": True}):
@@ -118,11 +118,6 @@ def test_both_encoders_write_a_number_alike(number: float) -> None:
     for changes in ({"extra": {"x": [number]}}, {"consume_items": [{"resolution": "480p", "credit": number}]}):
         written = {**document_of({"TemplateId": "1"}), **changes}  # without lists and URLs, which are hashed in another form
         assert content_hash(written) == hashlib.sha256(reference(written).encode()).hexdigest()
-
-
-def test_half_a_surrogate_pair_has_a_canonical_form() -> None:
-    assert canonical(["战\ud800"]) == reference(["战\ud800"])
-    assert canonical({"\ud800": 1e17}) == reference({"\ud800": 1e17})
 
 
 def test_a_document_whose_numbers_are_plain_is_hashed_by_the_fast_encoder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -332,8 +332,5 @@ def test_the_bounds_are_those_of_the_columns_of_every_database() -> None:
     }  # fmt: skip
     assert LONGEST_RATIO == 64
     assert (fields.DEEPEST, fields.DEEPEST_RECORD, fields.CREDIT_DIGITS, fields.LARGEST_EXPONENT) == (20, 64, 15, 50)
-
-
-def test_the_limits_of_memory_have_these_values() -> None:
     assert (fields.MOST_BYTES, fields.MOST_EXTRA, fields.BATCH) == (262_144, 65_536, 500)
     assert (fields.MOST_ITEMS, fields.MOST_FIELDS, fields.LONGEST_NAME, fields.MOST_NAMES) == (1000, 200, 200, 1000)

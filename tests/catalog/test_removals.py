@@ -139,12 +139,13 @@ def test_each_template_is_held_from_its_first_run() -> None:
 # The operator ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_operator_accepts_held_removals() -> None:
-    assert judged(gone(200, "walks"), accept_removals=True).due == gone(200, "accepted")
-
-
-def test_accepting_plausible_removals_keeps_their_evidence() -> None:
-    assert judged(gone(2), accept_removals=True).due == gone(2)
+@pytest.mark.parametrize(
+    ("evidence", "empty", "accepted"),
+    [(gone(2), False, gone(2)), (gone(200, "walks"), False, gone(200, "accepted")), (gone(280), True, gone(280, "accepted"))],
+    ids=["plausible ones with their evidence", "held ones", "those of an empty catalog"],
+)
+def test_an_operator_accepts_removals(evidence: dict[str, str], accepted: dict[str, str], *, empty: bool) -> None:
+    assert judged(evidence, catalog_is_empty=empty, accept_removals=True).due == accepted
 
 
 def test_an_operator_accepts_unconfirmed_removals_with_a_look_up_response() -> None:
@@ -157,10 +158,6 @@ def test_an_operator_accepts_unconfirmed_removals_with_a_look_up_response() -> N
 def test_an_empty_catalog_removes_nothing_without_an_operator(present: int) -> None:
     decided = judged(gone(present), present=present, catalog_is_empty=True, held_before=held(present, 99, NOW - 9000 * HOUR))
     assert (decided.due, {each.runs for each in decided.held.values()}) == ({}, {100})
-
-
-def test_an_operator_accepts_an_empty_catalog() -> None:
-    assert judged(gone(280), catalog_is_empty=True, accept_removals=True).due == gone(280, "accepted")
 
 
 @pytest.mark.parametrize(("share", "limit"), [("0", 10), ("0.5", 140), ("1", 280)])
@@ -256,21 +253,16 @@ def test_an_ambiguous_removal_cannot_be_accepted() -> None:
     assert AMBIGUOUS == ("a record that was served without a readable id may be this template", False)
 
 
-def test_no_removal_is_ambiguous_if_every_record_has_an_id() -> None:
+def test_without_evidence_or_with_every_id_nothing_is_loaded() -> None:
     assert left(record("9"), record("8", Title=5)) == (["1", "2", "3"], [])
-
-
-def test_without_evidence_nothing_is_loaded() -> None:
     assert left({"MediaId": "m1"}, evidence={}) == ([], [])
 
 
-def test_a_record_without_id_drops_the_removals_of_its_media_id_and_of_unknown_media_ids() -> None:
-    assert left(record(MediaId="m1", TemplateId=None))[0] == ["2"]
-    assert left(record(MediaId="m1", TemplateId=None), record(MediaId="m2", TemplateId=1.5))[0] == []
-
-
-def test_an_unknown_media_id_drops_only_removals_without_media_id() -> None:
-    assert left(record(MediaId="other", TemplateId=None))[0] == ["1", "2"]
+@pytest.mark.parametrize(("media", "removed"), [(["m1"], ["2"]), (["m1", "m2"], []), (["other"], ["1", "2"])])
+def test_a_record_without_id_drops_the_removals_of_its_media_id_and_of_unknown_media_ids(
+    media: list[str], removed: list[str]
+) -> None:
+    assert left(*(record(MediaId=each, TemplateId=bad) for each, bad in zip(media, (None, 1.5), strict=False)))[0] == removed
 
 
 @pytest.mark.parametrize(
@@ -299,10 +291,15 @@ def test_a_record_without_id_drops_look_up_responses_that_an_operator_could_acce
 HELD, KEPT = HeldRemoval(2, NOW), Unconfirmed("why", answered=True)
 
 
+def mismatch(*ids: str, before: SyncState | None = None, now: datetime = NOW) -> SyncState:
+    """Return the state after a run whose count did not match."""
+    return (before or SyncState()).with_count_result(verified=False, ids={*ids}, now=now)
+
+
 def test_the_count_is_wrong_after_four_runs_with_the_same_ids() -> None:
     state, wrong = SyncState(), []
     for _ in range(5):
-        state = state.with_count_result(verified=False, ids={"1", "2"}, now=NOW)
+        state = mismatch("1", "2", before=state)
         wrong.append(state.count_is_wrong(NOW, hold=0.0))
     assert wrong == [False, False, False, True, True]
     assert state.count_mismatch_runs == 4  # and goes no further: the number has a column
@@ -314,38 +311,37 @@ def test_the_count_is_wrong_after_four_runs_with_the_same_ids() -> None:
 def test_the_count_is_wrong_if_the_first_of_the_runs_is_old_enough(age: timedelta, *, wrong: bool) -> None:
     state = SyncState()
     for _ in range(4):
-        state = state.with_count_result(verified=False, ids={"1"}, now=NOW)
+        state = mismatch("1", before=state)
     assert state.count_mismatch_since == NOW
     assert state.count_is_wrong(NOW + age, hold=3600.0) is wrong
 
 
 def test_after_a_clock_was_ahead_the_count_mismatch_starts_again() -> None:
-    state = SyncState().with_count_result(verified=False, ids={"1"}, now=NOW + 9000 * HOUR)
-    assert state.with_count_result(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW
+    assert mismatch("1", before=mismatch("1", now=NOW + 9000 * HOUR)).count_mismatch_since == NOW
 
 
 def test_an_unknown_start_of_a_count_mismatch_is_now() -> None:
-    before = SyncState().with_count_result(verified=False, ids={"1"}, now=NOW)
-    old = SyncState(count_mismatch_ids=before.count_mismatch_ids, count_mismatch_runs=9)
+    old = replace(mismatch("1"), count_mismatch_runs=9, count_mismatch_since=None)
     assert not old.count_is_wrong(NOW, hold=0.0)
-    assert old.with_count_result(verified=False, ids={"1"}, now=NOW).count_mismatch_since == NOW
+    assert mismatch("1", before=old).count_mismatch_since == NOW
 
 
 def test_other_ids_start_a_new_count_mismatch() -> None:
     state = SyncState()
     for hours, ids in enumerate(({"1", "2"}, {"2", "1"}, {"1"})):
-        state = state.with_count_result(verified=False, ids=ids, now=NOW + hours * HOUR)
+        state = mismatch(*ids, before=state, now=NOW + hours * HOUR)
     assert (state.count_mismatch_runs, state.count_mismatch_since) == (1, NOW + 2 * HOUR)
 
 
 def test_a_verified_walk_clears_the_count_mismatch() -> None:
-    state = SyncState({"9": HELD}).with_count_result(verified=False, ids={"1"}, now=NOW)
+    state = mismatch("1", before=SyncState({"9": HELD}))
     assert state.with_count_result(verified=True, ids={"1"}, now=NOW) == SyncState({"9": HELD})
 
 
 def test_the_hash_of_the_ids_does_not_depend_on_their_order() -> None:
-    state = SyncState().with_count_result(verified=False, ids=set(string.ascii_lowercase), now=NOW)
-    assert state.count_mismatch_ids == "2a8ec896744130a8f87c41dd4549d37971fad863a5c2df4a142183dbecfd956c"
+    assert (
+        mismatch(*string.ascii_lowercase).count_mismatch_ids == "2a8ec896744130a8f87c41dd4549d37971fad863a5c2df4a142183dbecfd956c"
+    )
 
 
 def test_templates_that_are_served_again_are_not_held_or_unconfirmed() -> None:

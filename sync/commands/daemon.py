@@ -14,6 +14,8 @@ from sync.config.settings import load, require_key
 from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from sync.config.settings import Loaded
@@ -103,10 +105,15 @@ def command(context: Context) -> None:
 def _load_again(context: Context) -> Loaded:
     # With the flags of the start, as the variables that they override may be invalid.
     again = load(context.loaded.flags, os.environ, Path(".env"), needs_key=True)
-    if set(again.secrets) - set(context.out.secrets):
-        context.out.hide(again.secrets)
-        context.start_logging()  # the new key must not appear in a log either
+    _hide(context, again.secrets)
     return again
+
+
+def _hide(context: Context, secrets: Sequence[str]) -> None:
+    """Mask new secrets in messages and in the log."""
+    if set(secrets) - set(context.out.secrets):
+        context.out.hide(secrets)
+        context.start_logging()
 
 
 def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
@@ -142,8 +149,5 @@ def _fresh_endpoints(context: Context) -> list[SignedEndpoint]:
     from sync.webhooks.configuration import load_endpoints, secrets_of
 
     endpoints = load_endpoints(str(context.settings.webhooks_file))
-    hidden = secrets_of(endpoints)
-    if set(hidden) - set(context.out.secrets):
-        context.out.hide(hidden)
-        context.start_logging()  # a new secret must not appear in a log either
+    _hide(context, secrets_of(endpoints))
     return endpoints

@@ -71,10 +71,7 @@ def _template_id(text: str) -> str:
 def _feed_position(text: str) -> str:
     from sync.reader.feed import check_position
 
-    try:
-        check_position(text)
-    except ValueError:
-        raise ValueError(f"{text[:80]!r} is neither a seq nor a cursor of the feed.") from None
+    check_position(text)
     return text
 
 
@@ -94,7 +91,7 @@ def _point_in_time(text: str) -> int | datetime:
 
 
 TEMPLATE_ID = Parsed(_template_id)
-FEED_POSITION = Parsed(_feed_position)
+FEED_POSITION = Parsed(_feed_position, "{text!r} is neither a seq nor a cursor of the feed.")
 POINT_IN_TIME = Parsed(_point_in_time)
 
 AS_OF = click.option(

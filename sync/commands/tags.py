@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import limit
+from sync.outputs.commands import TagCount
+from sync.reader.catalog import tag_counts
+from sync.terminal.tables import tag_rows
+from sync.text import count_of
 
 
 @sync_command(
@@ -12,11 +16,6 @@ from sync.commands.listing import limit
 @limit("Maximum number of rows.")
 def command(context: Context, *, limit: int | None) -> None:
     """List tags."""
-    from sync.outputs.commands import TagCount
-    from sync.reader.catalog import tag_counts
-    from sync.terminal.tables import tag_rows
-    from sync.text import count_of
-
     found = tag_counts(context.engine())
     shown = found[:limit]
     context.print_rows([TagCount(**each) for each in shown], tag_rows(shown))

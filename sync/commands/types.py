@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import limit
+from sync.outputs.commands import TypeCount
+from sync.reader.catalog import type_counts
+from sync.terminal.tables import type_rows
+from sync.text import count_of
 
 
 @sync_command(
@@ -12,11 +16,6 @@ from sync.commands.listing import limit
 @limit("Maximum number of rows.")
 def command(context: Context, *, limit: int | None) -> None:
     """List types."""
-    from sync.outputs.commands import TypeCount
-    from sync.reader.catalog import type_counts
-    from sync.terminal.tables import type_rows
-    from sync.text import count_of
-
     found = type_counts(context.engine())
     shown = found[:limit]
     context.print_rows([TypeCount(**each) for each in shown], type_rows(shown))

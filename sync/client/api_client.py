@@ -5,7 +5,6 @@ from __future__ import annotations
 import random as randomness
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -34,8 +33,8 @@ AGENT = "crun-template-sync"
 PATH = "/api/v1/client/job/bytedance-templates"
 RUN_LIMIT = 8 * 2**30
 """Bytes of all bodies of one run after decompression; a million records take one gigabyte."""
-_MOST_THREADS = 64
-"""The maximum of SYNC_CONCURRENCY."""
+_CLOSE_TIMEOUT = 1.0
+"""Seconds to wait for all threads together."""
 Params = dict[str, str | int]
 """`page` and `page_size`, or `template_id`."""
 
@@ -81,8 +80,10 @@ class ApiClient:
         self._record = record
         self._idle = [Connection(self._url, self._network)]
         self._open = set(self._idle)
-        self._threads = ThreadPoolExecutor(_MOST_THREADS, "endpoint")
-        self._done: SimpleQueue[Future[Envelope] | None] = SimpleQueue()
+        self._in_flight: set[Connection] = set()
+        self._threads: list[threading.Thread] = []
+        self._requests: SimpleQueue[tuple[Params, Connection] | None] = SimpleQueue()
+        self._results: SimpleQueue[tuple[Connection, Envelope | BaseException] | None] = SimpleQueue()
         self._interrupted = False
         self._closed = threading.Event()
 
@@ -93,7 +94,11 @@ class ApiClient:
         self._closed.set()
         for connection in self._open:
             connection.cancel()
-        self._threads.shutdown()
+        for _thread in self._threads:
+            self._requests.put(None)
+        gives_up = time.monotonic() + _CLOSE_TIMEOUT
+        for thread in self._threads:
+            thread.join(max(0.0, gives_up - time.monotonic()))
         for connection in self._open:
             connection.close()
 
@@ -120,26 +125,23 @@ class ApiClient:
         flight. Raise DeadlineExceeded or Interrupted if the run must stop.
         """
         waiting = iter(requests)
-        busy: dict[Future[Envelope], tuple[Params, Connection]] = {}
+        busy: dict[Connection, Params] = {}
         try:
             while True:
                 while len(busy) < workers and (params := next(waiting, None)) is not None:
                     self.check_deadline()
-                    connection = self._connection_for(params)
-                    future = self._threads.submit(self._send, params, connection)
-                    busy[future] = params, connection
-                    future.add_done_callback(self._done.put)
+                    connection = self._start(params)
+                    busy[connection] = params
                 if not busy:
                     return
-                future = self._next_done(busy)
-                params, connection = busy.pop(future)
+                connection, result = self._next_result(busy)
+                params = busy.pop(connection)
                 self._release(params, connection)
-                error = future.exception()
-                if error is not None and not isinstance(error, SyncError):
-                    raise error
-                yield params, error or future.result()
+                if isinstance(result, BaseException) and not isinstance(result, SyncError):
+                    raise result
+                yield params, result
         finally:
-            for _params, connection in busy.values():
+            for connection in busy:
                 connection.cancel()
 
     def check_deadline(self) -> None:
@@ -155,39 +157,56 @@ class ApiClient:
     def interrupt(self) -> None:
         """Cancel the requests in flight and all later ones. Safe from any thread and from a signal handler."""
         self._interrupted = True
-        self._done.put(None)
+        self._results.put(None)
 
     def redact(self, value: Any) -> Any:
         """Remove the key from a decoded value, because a server may echo it and records are stored."""
         return self._redactor.value(value)
 
-    def _connection_for(self, params: Params) -> Connection:
+    def _start(self, params: Params) -> Connection:
+        """Start a request in a thread, which the process can leave behind at its end."""
         # A look-up may remove a template, so it has a new connection: no response to an earlier request can be mistaken for its.
-        if self._idle and "template_id" not in params:
-            return self._idle.pop()
-        connection = Connection(self._url, self._network)
+        connection = self._idle.pop() if self._idle and "template_id" not in params else Connection(self._url, self._network)
         self._open.add(connection)
+        if len(self._threads) == len(self._in_flight):
+            thread = threading.Thread(target=self._work, name="endpoint", daemon=True)
+            thread.start()
+            self._threads.append(thread)  # only now: a thread that could not be started cannot be joined
+        self._in_flight.add(connection)
+        self._requests.put((params, connection))
         return connection
+
+    def _work(self) -> None:
+        while (request := self._requests.get()) is not None:
+            params, connection = request
+            try:
+                result: Envelope | BaseException = self._send(params, connection)
+            except BaseException as error:  # noqa: BLE001 - `get_many` raises it in the caller's thread
+                result = error
+            self._results.put((connection, result))
 
     def _release(self, params: Params, connection: Connection) -> None:
         if "template_id" in params:
-            self._open.discard(connection)
+            self._open.remove(connection)
             connection.close()
         else:
             self._idle.append(connection)
 
-    def _next_done(self, busy: Collection[Future[Envelope]]) -> Future[Envelope]:
+    def _next_result(self, busy: Collection[Connection]) -> tuple[Connection, Envelope | BaseException]:
         """Wait until one of these requests ends, at most until the deadline."""
         while True:
             self.check_deadline()
             with suppress(Empty):
-                done = self._done.get(timeout=max(0.0, self._ends - time.monotonic()))
-                if done is not None and done in busy:  # a cancelled request ends, too
+                found = self._results.get(timeout=max(0.0, self._ends - time.monotonic()))
+                if found is None:
+                    continue
+                self._in_flight.remove(found[0])
+                if found[0] in busy:  # a cancelled request ends, too
                     self.check_deadline()
-                    return done
+                    return found
 
     def _send(self, params: Params, connection: Connection) -> Envelope:
-        """Send a request until it succeeds or the retry policy ends; runs in a thread."""
+        """Send a request until it succeeds or the retry policy ends."""
         attempt = 0
         while True:
             attempt += 1

@@ -37,7 +37,7 @@ def open_client(url: str, **settings: Any) -> Iterator[ApiClient]:
 
 
 def endpoint_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("endpoint")]
+    return [thread.name for thread in threading.enumerate() if thread.name == "endpoint"]
 
 
 def send_request(server: Hostile, **settings: Any) -> Envelope:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -15,6 +17,7 @@ import pytest
 from sync.errors import DeadlineExceeded, Interrupted, Unreachable
 from tests.builders import HASTY, QUICK, record
 from tests.client.sending import GOOD, PAGE, PAGES, endpoint_threads, error_of, open_client, send_request
+from tests.faults import wait_for
 from tests.hostile import Hostile, Reply, Request, failure, one_after_another, success
 
 if TYPE_CHECKING:
@@ -194,6 +197,25 @@ def test_a_look_up_uses_a_new_connection() -> None:
         connections = [request.headers.get("connection") for request in server.requests]
     assert connections[2:4] == ["close", "close"]
     assert "close" not in connections[:2] + connections[4:]
+
+
+def test_a_process_ends_while_a_daemon_thread_waits_for_a_response() -> None:
+    """As the thread of a web server that calls `ensure_fresh`."""
+    code = (
+        "import sys, threading\n"
+        "from sync.client.network import Timeouts\n"
+        "from tests.client.sending import PAGE, open_client\n"
+        "def work():\n"
+        "    with open_client(sys.argv[1], timeouts=Timeouts()) as endpoint: endpoint.get(PAGE)\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        "sys.stdin.readline()"
+    )
+    with Hostile(lambda _: replace(GOOD, hold=30)) as server:
+        process = subprocess.Popen([sys.executable, "-c", code, server.url], stdin=subprocess.PIPE)
+        with process:
+            wait_for(lambda: bool(server.requests))
+            process.communicate(b"\n", timeout=SOON)
+    assert process.returncode == 0
 
 
 def test_an_interrupt_after_the_end_has_no_effect() -> None:

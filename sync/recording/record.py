@@ -163,33 +163,26 @@ def first_line(run: RecordedRun) -> str:
 
 def line_of(response: RecordedResponse, redact: Callable[[str], str]) -> str:
     """Return a response as one line, with secrets removed from every string, because a server may echo the key."""
-    text = redact(response.body.decode("utf-8", "surrogateescape"))
-    body: dict[str, Any]
-    if _is_binary(response.body):
-        body = {"body": "", "left_out": len(response.body)}
-    elif _is_utf_8(text):
-        body = {"body": text}
-    else:
-        body = {"body_base64": b64encode(text.encode("utf-8", "surrogateescape")).decode()}
     data = {
         "question": {redact(name): redact(value) for name, value in response.params.items()},
         "at": round(response.at, 4),
         "took": round(response.took, 4),
         "status": response.status,
         "headers": {name: redact(value) for name, value in response.headers.items()},
-        **body,
+        **_body(response.body, redact),
     }
     return json_text(data | ({"trouble": response.trouble} if response.trouble else {}))
 
 
-def _is_binary(body: bytes) -> bool:
-    """Return whether a body is binary (compressed twice, UTF-16), so that a key in it would not be found."""
-    return b"\0" in body or (_CONTROL.search(body) is not None and not _is_utf_8(body.decode("utf-8", "surrogateescape")))
-
-
-def _is_utf_8(text: str) -> bool:
+def _body(body: bytes, redact: Callable[[str], str]) -> dict[str, Any]:
+    """Return a body for the line; of a binary one (compressed twice, UTF-16) the size, as a key in it would not be found."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        text = body.decode()
+    except UnicodeDecodeError:
+        if not _CONTROL.search(body):
+            masked = redact(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+            return {"body_base64": b64encode(masked).decode()}
+    else:
+        if "\0" not in text:
+            return {"body": redact(text)}
+    return {"body": "", "left_out": len(body)}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, SyncError, Unreachable
+from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, NoSuchPage, NotFound, SyncError, Unreachable
 from sync.retry_policy import REQUESTS, RetryPolicy, is_exhausted, retry_after, wait_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +43,14 @@ def test_a_response_that_is_not_json_gets_three_attempts() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [InvalidResponse("no", code="html"), AccessDenied("no"), Maintenance("later", code="455", after=1.0)]
+    "error",
+    [
+        *(InvalidResponse("no", code=code) for code in ("html", "not-envelope", "encoding", "299")),
+        NotFound("no"),
+        NoSuchPage("no"),
+        AccessDenied("no"),
+        Maintenance("later", code="455", after=1.0),
+    ],
 )
 def test_a_permanent_error_gets_one_attempt(error: SyncError) -> None:
     assert waits(error) == [None] * 5

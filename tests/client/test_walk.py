@@ -156,13 +156,6 @@ def test_a_record_from_past_the_end_has_its_own_page_number() -> None:
     assert [each.page for each in found.records] == [1, 1, 2, 2, 3]
 
 
-@pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-def test_a_404_or_422_before_a_page_with_templates_is_an_error(refused: InvalidResponse) -> None:
-    with pytest.raises(InvalidResponse) as caught:
-        Catalog(pages([1, 2], refused, [3, 4]), total=6).walk()
-    assert caught.value is refused
-
-
 UNBELIEVABLE: dict[str, tuple[Answer, Any, list[str], str]] = {
     "total missing": (pages([1, 2], [3]), None, ["1", "2", "3"], UNCOUNTED),
     "total missing, the last page repeated": (pages([1, 2], past_end=[1, 2]), None, ["1", "2"], UNCOUNTED),
@@ -347,13 +340,14 @@ def test_a_server_error_that_persists_after_each_retry_after_concerns_one_page()
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-def test_a_404_within_the_list_ends_the_walk_also_after_a_failed_page(refused: InvalidResponse) -> None:
+@pytest.mark.parametrize("then", [(), (BAD_PAGE[0],)], ids=["no failed page", "a failed page"])
+def test_a_404_or_422_before_a_page_with_templates_ends_the_walk(refused: InvalidResponse, then: tuple[SyncError, ...]) -> None:
     with pytest.raises(InvalidResponse) as caught:
-        Catalog(pages([1, 2], refused, BAD_PAGE[0], [7, 8], [9]), total=9).walk()
+        Catalog(pages([1, 2], refused, *then, [7, 8], [9]), total=7 + 2 * len(then)).walk()
     assert caught.value is refused
 
 
-@pytest.mark.parametrize("error", BAD_PAGE)
+@pytest.mark.parametrize("error", [*BAD_PAGE, NOT_FOUND, INVALID])
 def test_a_first_page_that_cannot_be_read_ends_the_walk(error: SyncError) -> None:
     with pytest.raises(type(error)) as caught:
         Catalog(pages(error, [3, 4], [5, 6]), total=6).walk()
@@ -412,12 +406,6 @@ def test_an_error_that_does_not_concern_one_page_ends_the_walk(error: SyncError,
     with pytest.raises(type(error)) as caught:
         catalog.walk(workers=workers)
     assert caught.value is error
-
-
-@pytest.mark.parametrize("error", [NOT_FOUND, INVALID])
-def test_a_404_for_the_first_page_is_an_error(error: SyncError) -> None:
-    with pytest.raises(InvalidResponse):
-        Catalog(lambda _: error, total=0).walk()
 
 
 def test_a_catalog_without_end_is_bounded_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import click
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import TEMPLATE_ID
 from sync.errors import UsageError
-from sync.forms.form import Form, job_request
+from sync.forms.form import Form
 from sync.outputs.commands import GenerationInput, GenerationRequest, InputCheck, Problem
 from sync.reader.catalog import find_template
 
@@ -62,7 +62,7 @@ def _example_or_request(
     try:
         if base_url is None:
             return GenerationInput(**form.example(resolution))
-        return GenerationRequest(**job_request(form, base_url, resolution), removed_at=removed_at)
+        return GenerationRequest(**form.request(form.example(resolution), base_url=base_url), removed_at=removed_at)
     except ValueError as error:
         raise UsageError(f"--resolution: {error}.") from None
 

@@ -121,7 +121,20 @@ class Form:
             input: the input; it is not validated.
             base_url: the origin of the API.
         """
-        return job_request(self, base_url, input=input)
+        prices = {item["resolution"]: item["credit"] for item in self.document["consume_items"]}
+        wanted = input.get("resolution")
+        credit = prices.get(wanted) if isinstance(wanted, str) else None
+        notes = _notes(self.document, credit, is_example=input.get("img_urls") == self.example()["img_urls"])
+        if self.removed_at:
+            notes.append(f"The template was removed at {self.removed_at}; the API does not accept the request.")
+        return {
+            "method": "POST",
+            "url": base_url + JOB_PATH,
+            "headers": {"Content-Type": "application/json", "x-api-key": "$CRUN_API_KEY"},
+            "body": {"model": MODEL, "input": dict(input)},
+            "credit": credit,
+            "notes": notes,
+        }
 
     @property
     def hash(self) -> str:
@@ -151,29 +164,6 @@ REQUEST_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 """The JSON Schema of the request around the input, for every template."""
-
-
-def job_request(
-    form: Form,
-    base_url: str,
-    resolution: str | None = None,
-    *,
-    input: Mapping[str, Any] | None = None,  # noqa: A002
-) -> dict[str, Any]:
-    """Write the request as `Form.request`; without an input, with that of `form.example(resolution)`."""
-    sent = form.example(resolution) if input is None else dict(input)
-    prices = {item["resolution"]: item["credit"] for item in form.document["consume_items"]}
-    wanted = sent.get("resolution")
-    credit = prices.get(wanted) if isinstance(wanted, str) else None
-    removal = [f"The template was removed at {form.removed_at}; the API does not accept the request."] if form.removed_at else []
-    return {
-        "method": "POST",
-        "url": base_url + JOB_PATH,
-        "headers": {"Content-Type": "application/json", "x-api-key": "$CRUN_API_KEY"},
-        "body": {"model": MODEL, "input": sent},
-        "credit": credit,
-        "notes": [*_notes(form.document, credit, is_example=input is None), *removal],
-    }
 
 
 def _notes(document: dict[str, Any], credit: float | None, *, is_example: bool) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from sync.errors import MissingExtra
-from sync.forms.form import Form, job_request
+from sync.forms.form import Form
 from sync.site import words
 from sync.site.data import MAX_CHANGES, breaking, minute, newest
 from sync.site.plots import catalog_plots, price_plot
@@ -167,7 +167,7 @@ def template(
         ],
         "facts": _facts(document),
         "form": _form(document),
-        "request": None if (document["input_num"] or 0) > MAX_IMAGES else _shown_json(job_request(form, api_url)["body"]),
+        "request": None if (document["input_num"] or 0) > MAX_IMAGES else _request_body(form, api_url),
         "sql": f"SELECT * FROM {'templates' if gone else 'current_templates'} WHERE template_id = '{quoted}';",  # noqa: S608 - shown
         "cli": f"template-sync form{' --removed' if gone else ''} --request {_shell(template_id)}",
         "history": [
@@ -223,8 +223,9 @@ def _form(document: Document) -> list[tuple[str, words.Both]]:
     ]
 
 
-def _shown_json(value: Any) -> str:
-    return "\n".join(map(escape_bidi, json.dumps(value, ensure_ascii=False, indent=2).split("\n")))
+def _request_body(form: Form, api_url: str) -> str:
+    body = form.request(form.example(), base_url=api_url)["body"]
+    return "\n".join(map(escape_bidi, json.dumps(body, ensure_ascii=False, indent=2).split("\n")))
 
 
 def _shell(template_id: str) -> str:

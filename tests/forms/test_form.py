@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sync.forms.form import REQUEST_SCHEMA, Form, job_request
+from sync.forms.form import REQUEST_SCHEMA, Form
 from tests.catalog.runs import base, document_of
 
 
@@ -166,7 +166,8 @@ UNKNOWN_CREDIT = "The credits that it spends are unknown."
 
 
 def request(resolution: str | None = None, **changes: Any) -> dict[str, Any]:
-    return job_request(form(**changes), "https://api.example", resolution)
+    wanted = form(**changes)
+    return wanted.request(wanted.example(resolution), base_url="https://api.example")
 
 
 def test_a_request_is_the_documented_one_with_a_valid_input() -> None:

@@ -215,29 +215,26 @@ def texts_in(value: Any) -> Iterator[str]:
         yield value
 
 
-def test_a_pruned_history_keeps_the_positions_of_its_rows(sqlite: Database) -> None:
+def test_a_position_in_a_history_is_valid_until_its_row_is_pruned(sqlite: Database) -> None:
     clock = ticking()
     for credit in (1, 2, 3, 4):
-        run_with([record("1", ConsumeItems=[{"Resolution": "720p", "Credit": credit}])], sqlite.engine, clock=clock)
-    with Catalog(sqlite.engine) as catalog:
-        second = answer(catalog, "price_history", template_id="1", limit=2)
-        prune(sqlite.engine, before=None, keep_runs=3)
-        rest = answer(catalog, "price_history", template_id="1", after=second["after"])
-        assert [each["credit"] for each in rest["periods"]] == [3, 4]
-
-
-def test_a_position_in_a_history_is_lost_if_its_row_was_pruned(sqlite: Database) -> None:
-    clock = ticking()
-    for credit in (1, 2, 3):
         prices = [{"Resolution": "480p", "Credit": credit}, {"Resolution": "720p", "Credit": 9}]
         run_with([record("1", ConsumeItems=prices)], sqlite.engine, clock=clock)
-    with Catalog(sqlite.engine) as catalog:
-        first = answer(catalog, "price_history", template_id="1", limit=1)
-        assert [each["credit"] for each in first["periods"]] == [1]
+
+    with Catalog(sqlite.engine) as opened:
+
+        def credits_after(position: str | None = None, limit: int = 50) -> tuple[list[float], str]:
+            page = answer(opened, "price_history", template_id="1", limit=limit, after=position)
+            return [each["credit"] for each in page["periods"]], page["after"]
+
+        (first, lost), (pages, kept) = credits_after(limit=1), credits_after(limit=3)
+        assert (first, pages) == ([1], [1, 9, 2])
+        prune(sqlite.engine, before=None, keep_runs=3)
+        assert credits_after(kept)[0] == [3, 4]
         prune(sqlite.engine, before=None, keep_runs=1)
-        assert [each["credit"] for each in answer(catalog, "price_history", template_id="1")["periods"]] == [9, 2, 3]
+        assert credits_after()[0] == [9, 3, 4]
         with pytest.raises(RefusedError):
-            answer(catalog, "price_history", template_id="1", after=first["after"])
+            credits_after(lost)
 
 
 def test_prices_that_began_at_the_same_time_are_on_different_pages(sqlite: Database) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sync.forms.form import REQUEST_SCHEMA, Form
+from sync.forms.form import Form
 from tests.catalog.runs import base, document_of
 
 
@@ -144,19 +142,6 @@ def test_every_example_is_valid_for_its_form(changes: dict[str, Any], template_i
     assert Form({**document, "consume_items": document["consume_items"][::-1]}).hash == found.hash
 
 
-def test_only_validation_needs_the_extra() -> None:
-    code = (
-        "import sys; sys.modules['jsonschema'] = None\n"
-        "from sync.forms.form import Form\n"
-        f"form = Form({document_of(base())!r})\n"
-        "form.schema, form.hash, form.request(form.example())\n"
-        "try: form.validate({})\n"
-        "except Exception as error: print(repr(error))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "MissingExtra('Checking an input needs jsonschema, which is not installed.')\n"
-
-
 # The request of a generation task -----------------------------------------------------------------------------------------
 
 KEY_NOTE = "x-api-key takes your API key; $CRUN_API_KEY is a placeholder."
@@ -197,20 +182,6 @@ def test_a_request_lists_the_values_missing_from_the_catalog() -> None:
     ]  # fmt: skip
     without_images = request(InputNum=0)
     assert (without_images["body"]["input"]["img_urls"], IMAGES_NOTE in without_images["notes"]) == ([], False)
-
-
-def test_the_schema_of_a_request_permits_only_model_input_and_callback() -> None:
-    assert REQUEST_SCHEMA == {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "type": "object",
-        "properties": {
-            "model": {"const": "bytedance/template"},
-            "input": {"type": "object"},
-            "callback_url": {"type": "string", "format": "uri", "pattern": r"^(?![\s\S]*\s)https?://[^/?#]"},
-        },
-        "required": ["model", "input"],
-        "additionalProperties": False,
-    }
 
 
 def test_a_request_has_the_given_input_and_its_price() -> None:

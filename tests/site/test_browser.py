@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -261,20 +259,3 @@ def test_ten_thousand_templates_can_be_searched_and_scrolled(site: Site, watch: 
     assert found
     assert all("霓虹" in name and "Kitty" in name for name in found)
     here.problems.clear()  # the console reports covers that cannot be loaded
-
-
-@pytest.mark.long
-def test_screenshots_of_every_kind_of_page_are_kept(watch: Watch, small: Site, tmp_path: Path) -> None:
-    folder = Path(os.environ.get("SYNC_TEST_PICTURES", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-    sizes: dict[str, dict[str, Any]] = {
-        "wide": {"viewport": {"width": 1440, "height": 900}},
-        "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark", "locale": "zh-CN"},
-        "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True},
-    }
-    for size, context in sizes.items():
-        for path in PAGES:
-            here = watch(small.folder.as_uri(), **context)
-            picture = folder / f"{path.replace('/', '-').removesuffix('.html')}-{size}.png"
-            here.open(path).screenshot(path=picture, full_page=True)
-            assert picture.stat().st_size > 5000

@@ -7,13 +7,12 @@ program refuses, the database is unchanged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sync.store.tables import VIEWS
 from tests.adversary.attack import ALL, NOTHING
 
 EVERY = ("sqlite", "postgresql", "mariadb")
-SERVERS = ("postgresql", "mariadb")
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class OtherProgram:
 
     Attributes:
         statements: by engine.
-        code: the exit code; `codes` for engines that differ.
+        code: the exit code.
         message: a part of the error.
         during: the statements are executed while the second page is fetched, not before the run.
         at_once: the run is refused before it begins, and has no row.
@@ -35,11 +34,6 @@ class OtherProgram:
     message: str = ""
     during: bool = False
     at_once: bool = False
-    codes: dict[str, int] = field(default_factory=dict)
-
-    def code_on(self, kind: str) -> int:
-        """Return the exit code on an engine."""
-        return self.codes.get(kind, self.code)
 
 
 def common(*statements: str, kinds: tuple[str, ...] = EVERY) -> dict[str, tuple[str, ...]]:
@@ -47,9 +41,9 @@ def common(*statements: str, kinds: tuple[str, ...] = EVERY) -> dict[str, tuple[
     return dict.fromkeys(kinds, statements)
 
 
-def refused(name: str, *statements: str, message: str, kinds: tuple[str, ...] = EVERY, **codes: int) -> OtherProgram:
+def refused(name: str, *statements: str, message: str, kinds: tuple[str, ...] = EVERY) -> OtherProgram:
     """A row that `db upgrade` must refuse."""
-    return OtherProgram(name, common(*statements, kinds=kinds), 69, message=message, codes=codes)
+    return OtherProgram(name, common(*statements, kinds=kinds), 69, message=message)
 
 
 VERSIONS = "CREATE TABLE sync_alembic_version (version_num VARCHAR(32) NOT NULL)"

@@ -126,31 +126,12 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A title, and its cell in the CSV file."""
-
-    name: str
-    sent: str
-    written: str
-
-
-CELLS = [
-    Cell("a formula", "=1+1", "'=1+1"),
-    Cell("a sign", "+1", "'+1"),
-    Cell("a minus", "-1", "'-1"),
-    Cell("an at", "@SUM(1)", "'@SUM(1)"),
-    Cell("after a semicolon", "nice;=HYPERLINK(1)", "nice;'=HYPERLINK(1)"),
-    Cell("after a tab", "a\t=1", "a\t'=1"),
-    Cell("after a line feed", "a\n=1", "\"a\n'=1\""),
-    Cell("after a carriage return", "a\r@1", "\"a\r'@1\""),
-    Cell("after a comma", "a,=1", "\"a,'=1\""),
-    Cell("after a quote and a comma", 'a","=1', '"a"",""=1"'),
-    Cell("a tab first", "\t=1", "'\t'=1"),
-    Cell("a carriage return first", "\rx", "\"'\rx\""),
-    Cell("full width", "＝1", "'＝1"),
-    Cell("plain words", "a = b - c", "a = b - c"),
-]  # fmt: skip
+CELLS = {
+    "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(1)": "'@SUM(1)", "nice;=HYPERLINK(1)": "nice;'=HYPERLINK(1)",
+    "a\t=1": "a\t'=1", "a\n=1": "\"a\n'=1\"", "a\r@1": "\"a\r'@1\"", "a,=1": "\"a,'=1\"", 'a","=1': '"a"",""=1"',
+    "\t=1": "'\t'=1", "\rx": "\"'\rx\"", "＝1": "'＝1", "a = b - c": "a = b - c",
+}  # fmt: skip
+"""A title, and its cell in the CSV file."""
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +158,9 @@ def test_output_contains_no_active_control_characters(attack: Command, evil_data
     assert (COLOURS.search(output) is not None) is attack.colored
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
-def test_no_cell_of_a_csv_export_is_a_formula(cell: Cell, sqlite: Database, tmp_path: Path) -> None:
-    with Hostile(catalog([record("1", Title=cell.sent, Title_en="end")])) as server:
+def test_no_cell_of_a_csv_export_is_a_formula(sqlite: Database, tmp_path: Path) -> None:
+    with Hostile(catalog([record(f"{number:02}", Title=title, Title_en="end") for number, title in enumerate(CELLS)])) as server:
         run_against(server.url, sqlite.engine)
     result = run_command(tmp_path, ["export", "--format", "csv"], DATABASE_URL=sqlite.url)
-    assert result.out.partition("7642552612302307355,217677058,")[2].partition(",end,")[0] == cell.written
+    rows = result.out.split("7642552612302307355,217677058,")[1:]
+    assert [row.partition(",end,")[0] for row in rows] == [*CELLS.values()]

@@ -54,11 +54,9 @@ def lines(message: str, *lines: str, code: int = 2) -> list[Setting]:
 URL = "CRUN_BASE_URL: expected a URL such as https://api.crun.ai"
 DURATION = "expected a duration"
 SETTINGS = [
-    *each("CRUN_BASE_URL", URL, "https://a\nb", "https://a.example/\nx", "https://a b", "https://[::1", "https://a:99999", "https://a..b"),
-    *each("CRUN_BASE_URL", URL, "https://" + "a" * 70 + ".example", "https://xn--/", "https://\uff41.example", "https://ex\u200bample.com"),
-    *each("CRUN_BASE_URL", URL, "ftp://a", "//a", "a", "https://", "https:///x", "javascript:alert(1)"),
-    *each("CRUN_BASE_URL", "plain http is allowed for loopback", "http://a", "http://localhost.evil", "http://2130706433", "http://0x7f.1"),
-    *each("CRUN_BASE_URL", "without a user name", "https://u@a", "https://u:p@a", "http://127.0.0.1@evil", "http://127.0.0.1:9@evil"),
+    *each("CRUN_BASE_URL", URL, "https://a\nb", "https://[::1", "https://a:99999", "https://ex\u200bample.com", "javascript:alert(1)"),
+    *each("CRUN_BASE_URL", "plain http is allowed for loopback", "http://a", "http://2130706433", "http://0x7f.1"),
+    *each("CRUN_BASE_URL", "without a user name", "http://127.0.0.1@evil", "http://127.0.0.1:9@evil"),
     *each("CRUN_BASE_URL", "without a query or fragment", "https://a?b", "https://a#b", "https://a?", "https://a/#"),
     *each("SYNC_PROXY", "SYNC_PROXY: expected a URL", "http://a\nb", "socks5://a:1", "http://xn--/", "http://a:99999"),
     *each("SYNC_PING_URL", "SYNC_PING_URL: expected a URL", "http://a\nb", "http://xn--/", "mailto:x@y"),
@@ -88,16 +86,12 @@ SETTINGS = [
 ]  # fmt: skip
 
 LINES = [
-    *lines("a whole number", f"changes --run {HUGE}", f"runs --rejected {HUGE}", f"runs -n {HUGE}", "runs -n -1"),
-    *lines("a whole number", f"prune --keep-runs {HUGE}", "prune --keep-runs 0"),
-    *lines("a whole number", f"diff 1 {HUGE}", f"diff {HUGE} 1", f"list --as-of {HUGE}"),
+    *lines("a whole number", f"runs --rejected {HUGE}", f"prune --keep-runs {HUGE}", "prune --keep-runs 0", f"diff 1 {HUGE}"),
     *lines(
-        "is neither a seq nor a cursor",
-        *(f"changes --since {since}" for since in (HUGE, 2**63, -1, "0123456789ab-1-xyz", "\u0661")),
+        "is neither a seq nor a cursor", f"changes --since {2**63}", "changes --since -1", "changes --since 0123456789ab-1-xyz"
     ),
     *lines("the database lost later changes", f"changes --since {2**63 - 1}", code=65),
-    *lines("cursor belongs to another feed", f"changes --since ffffffffffff-1-{'0' * 24}", code=65),
-    *lines("There is no run", "changes --run 99", f"diff 1 {2**63 - 1}"),
+    *lines("There is no run", f"diff 1 {2**63 - 1}"),
     *lines("expected a duration", *(f"prune --older-than {age}" for age in ("999999999d", f"{HUGE}d", "0.000000001s"))),
     *lines("has no unit", "prune --older-than 90"),
     *lines("either --older-than or --keep-runs", "prune"),

@@ -10,23 +10,17 @@ import subprocess
 import sys
 import warnings
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sync import logs
-from sync.catalog.removals import RunOptions
-from sync.client.api_client import ApiClient
 from sync.config.redaction import HIDDEN
 from sync.sandbox.catalog import make_catalog
 from sync.sandbox.server import Sandbox
-from sync.store.apply import Store
-from sync.synchronise import synchronise
-from tests.builders import HASTY, make_settings, record, records, run_with, ticking
-from tests.command_line import environment, template_sync
-from tests.hostile import Hostile, as_json, one_after_another, success
+from tests.builders import records, run_with
+from tests.command_line import environment
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -99,35 +93,6 @@ def test_a_closed_stream_raises_no_error() -> None:
     stream = configured()
     stream.close()
     logs.get_logger().info("lost")
-
-
-LONG = "run --json", "run --dry-run", "doctor", "config", "status", "refresh 1", "run --bad"
-
-
-@pytest.mark.parametrize("line", ["run", "config --json", *(pytest.param(line, marks=pytest.mark.long) for line in LONG)])
-def test_the_key_is_in_no_byte_that_is_written(tmp_path: Path, line: str) -> None:
-    with Sandbox(make_catalog(30, 1), key=CANARY) as server:
-        variables = {"CRUN_BASE_URL": server.url, "CRUN_API_KEY": CANARY, "SYNC_RATE": "0", "SYNC_LOG_LEVEL": "debug"}
-        unreachable = {"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "1s"}
-        for other in ({"SYNC_LOG_FORMAT": "json"}, {"SYNC_LOG_FORMAT": "console"}, unreachable):
-            result = template_sync(*line.split(), folder=tmp_path, variables={**variables, **other})
-            assert CANARY not in result.out + result.err
-    assert [file for file in tmp_path.rglob("*") if CANARY.encode() in file.read_bytes()] == []
-
-
-def test_a_server_that_quotes_the_key_does_not_get_it_stored_or_shown(sqlite: Database) -> None:
-    quoting = [as_json({"code": 401, "message": f"Invalid API key {CANARY}"}), success([record(Title=[f"key {CANARY}"])])]
-    escaped = CANARY.replace("_", r"\u005f").encode()
-    quoting += [replace(reply, body=reply.body.replace(CANARY.encode(), escaped)) for reply in quoting]
-    for reply in quoting:
-        with (
-            Hostile(one_after_another(reply)) as server,
-            ApiClient(make_settings(server.url), CANARY, retry_policy=HASTY) as endpoint,
-        ):
-            outcome = synchronise(Store(sqlite.engine), endpoint, RunOptions(), trigger="run", ttl=60.0, clock=ticking())
-        assert CANARY not in str(outcome)
-    assert CANARY not in str(sqlite.dump())
-    assert "[secret]" in str(sqlite.dump())
 
 
 def test_the_key_is_not_in_the_process_title_nor_the_database(tmp_path: Path) -> None:

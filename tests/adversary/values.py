@@ -219,7 +219,7 @@ GOOD = [*TEXTS, *IDS, *NUMBERS, *UNKNOWN, *SECRETS]
 NUL, HALF = "holds a NUL character", "holds bytes that are not UTF-8, or half a surrogate pair"
 BAD = [
     bad("a title that is a number", "Title", "5", "Title must be a string, not a number"),
-    bad("a title that is a list", "Title", "[]", "Title must be a string, not a list"),
+    bad("a title that is a list with the key", "Title", f'["{ESCAPED}", "{KEY}"]', "Title must be a string, not a list"),
     bad("a title of 2,001 characters", "Title", json.dumps("x" * 2001), "Title has 2001 characters, more than 2000"),
     bad("NUL in a title", "Title", '"a\\u0000"', f"Title {NUL}"),
     bad("half a pair in a title", "Title", '"\\ud800"', f"Title {HALF}"),

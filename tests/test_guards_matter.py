@@ -297,8 +297,8 @@ def test_a_field_that_changes_everywhere_is_not_published_by_a_partial_run(
 
 @pytest.mark.parametrize("event", ["delete", "reorder", "replace"])
 def test_counts_miss_a_replacement_and_look_ups_miss_no_event(event: str) -> None:
-    shares = simulate(event, 50)
-    assert shares.one_walk > 0
-    assert (shares.counted > 0) == (event == "replace")
-    assert shares.looked_up == 0
-    assert (shares.confirmed > 0) == (event != "reorder")  # otherwise a confirmation without evidence would pass
+    counts = simulate(event, 50)
+    assert counts["one walk"] > 0
+    assert (counts["counted"] > 0) == (event == "replace")
+    assert counts["looked up"] == 0
+    assert (counts["confirmed"] > 0) == (event != "reorder")  # otherwise a confirmation without evidence would pass

@@ -165,6 +165,10 @@ class DaemonProcess:
         except AssertionError as error:
             raise AssertionError(f"{error}; output:\n{self.output[-3000:]}") from None
 
+    def wait_for_more(self, count: int, name: str, **fields: Any) -> None:
+        """Wait for that many further such events."""
+        self.wait_for(name, len(self.events(name, **fields)) + count, **fields)
+
     def send(self, number: Signals) -> None:
         self._process.send_signal(number)
 

@@ -99,18 +99,15 @@ _PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16
 
 def is_private(text: str) -> bool:
     """Return whether an IP address reaches a private network or this machine."""
-    address, *behind = reached_addresses(text)
-    if address.is_loopback:
-        return True
-    reached = behind[0] if behind else address
-    return reached.is_loopback or any(reached in network for network in _PRIVATE)
+    addresses = reached_addresses(text)
+    return any(address.is_loopback for address in addresses) or any(addresses[-1] in network for network in _PRIVATE)
 
 
 def is_public(text: str) -> bool:
     """Return whether an IP address is public: no private network, no loopback, no metadata service of a cloud."""
     return all(
         address.is_global and not address.is_multicast and address not in _METADATA
-        and not any(address in network for network in _NOT_PUBLIC if network.version == address.version)
+        and not any(address in network for network in _NOT_PUBLIC)
         for address in reached_addresses(text)
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ Facts in the metrics are read from the database at a scrape, because another pro
 from __future__ import annotations
 
 import errno
+import math
 import socket
 import socketserver
 import sys
@@ -178,31 +179,22 @@ class Scrape:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._queried_at: float | None = None
+        self._queried_at = -math.inf
         self._query: threading.Thread | None = None
 
     def text(self) -> bytes:
         """Return the metrics in Prometheus's text format."""
-        query = self._begin()
-        if query is not None:
-            query.join(self.limit)
-        return self.metrics.text()
-
-    def _begin(self) -> threading.Thread | None:
-        """Return the query to wait for; None while the facts are recent."""
         with self._lock:
-            if self._query is not None and self._query.is_alive():
-                return self._query
             now = self.monotonic()
-            if self._queried_at is not None and now - self._queried_at < self.keep:
-                return None
-            self._queried_at = now
-            self._query = threading.Thread(target=self._update, name="metrics", daemon=True)
-            try:
-                self._query.start()
-            except RuntimeError:  # no thread is available; the last facts are served
-                self._query = None
-            return self._query
+            if now - self._queried_at >= self.keep and not (self._query and self._query.is_alive()):
+                self._queried_at = now
+                query = threading.Thread(target=self._update, name="metrics", daemon=True)
+                with suppress(RuntimeError):  # no thread is available; the last facts are served
+                    query.start()
+                    self._query = query
+        if self._query:
+            self._query.join(self.limit)
+        return self.metrics.text()
 
     def _update(self) -> None:
         try:

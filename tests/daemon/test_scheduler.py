@@ -176,40 +176,24 @@ def test_a_clock_set_back_while_idle_delays_no_run(
     assert job.runs == 1
 
 
-def test_a_clock_set_back_during_a_run_delays_no_run(wall: Traveller) -> None:
+@pytest.mark.parametrize(("interval", "jump", "result", "least", "most"), [
+    (3600.0, -5, RunResult(Status.SUCCEEDED), 3500, 3600),
+    (3600.0, -5, RunResult(Status.DEFERRED, retry=True, retry_after=7200), 7100, 7200),
+    (60.0, 1.5, RunResult(Status.SUCCEEDED), 0, 60),
+], ids=["set back: no run is delayed", "set back: Retry-After keeps its length", "suspend: past times are skipped"])  # fmt: skip
+def test_a_jump_of_the_clock_during_a_run_does_not_move_the_next_one(
+    wall: Traveller, interval: float, jump: float, result: RunResult, least: float, most: float
+) -> None:
     def work() -> RunResult:
-        wall.shift(timedelta(hours=-5))
-        return RunResult(Status.SUCCEEDED)
-
-    job = FakeJob(work)
-    with serving(job):
-        until(lambda: job.plans and job.runs, "the run")
-        until(lambda: 3500 < due(job) <= 3600, "a plan an hour from now")
-
-
-def test_a_clock_set_back_during_a_run_does_not_shorten_a_retry_after(wall: Traveller) -> None:
-    def work() -> RunResult:
-        wall.shift(timedelta(hours=-5))
-        return RunResult(Status.DEFERRED, retry=True, retry_after=7200)
+        wall.shift(timedelta(hours=jump))
+        return result
 
     job, messages = FakeJob(work), list[str]()
-    with serving(job, notify=messages.append):
-        until(lambda: 7100 < due(job) <= 7200, "a plan in two hours")
+    with serving(job, Interval(interval), notify=messages.append):
+        until(lambda: job.runs and least < due(job) <= most, "the plan")
         checks = messages.count("WATCHDOG=1")
         until(lambda: messages.count("WATCHDOG=1") > checks + 2, "three more checks of the clocks")
-        assert 7100 < due(job) <= 7200
-    assert job.runs == 1
-
-
-def test_scheduled_times_during_a_suspend_are_skipped(wall: Traveller) -> None:
-    def work() -> RunResult:
-        wall.shift(timedelta(hours=1.5))
-        return RunResult(Status.SUCCEEDED)
-
-    job = FakeJob(work)
-    with serving(job, Interval(60.0)):
-        until(lambda: len(job.plans) == 2, "the run and its plan")
-        assert 0 < due(job) <= 60
+        assert least < due(job) <= most
     assert job.runs == 1
 
 

@@ -32,6 +32,24 @@ DRIP = Reply(raw=b"HTTP/1.1 200 OK\r\n" + b"X-More: 1\r\n" * 1000, pause=0.002)
 """The start of a head that never ends."""
 
 
+def pinged(url: str | None, *calls: str, limit: float = 5.0) -> Ping:
+    """Send pings: `start`, `fail` and a text, or the text of a success; return the closed object."""
+    ping = Ping(url, limit=limit)
+    for each in calls:
+        if each == "start":
+            ping.start()
+        elif each.startswith("fail "):
+            ping.fail(each.removeprefix("fail "))
+        else:
+            ping.success(each)
+    ping.close(PATIENCE)
+    return ping
+
+
+def ping_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "ping"]
+
+
 @pytest.mark.parametrize(("path", "calls", "pings"), [
     ("/secret-uuid", ["start", "3 added: größer"], [("/secret-uuid/start", ""), ("/secret-uuid", "3 added: größer")]),
     ("/secret-uuid/", ["fail key refused"], [("/secret-uuid/fail", "key refused")]),
@@ -41,15 +59,7 @@ DRIP = Reply(raw=b"HTTP/1.1 200 OK\r\n" + b"X-More: 1\r\n" * 1000, pause=0.002)
 ], ids=["start and success", "failure", "query string", "a text of 1 MB", "half a surrogate pair"])  # fmt: skip
 def test_each_ping_has_its_path_and_its_text_is_the_body(path: str, calls: list[str], pings: list[tuple[str, str]]) -> None:
     with Monitor() as server:
-        ping = Ping(server.url + path)
-        for each in calls:
-            if each == "start":
-                ping.start()
-            elif each.startswith("fail "):
-                ping.fail(each.removeprefix("fail "))
-            else:
-                ping.success(each)
-        ping.close(PATIENCE)
+        pinged(server.url + path, *calls)
         assert server.pings == pings
 
 
@@ -82,59 +92,37 @@ def test_a_reported_result_is_the_only_one_even_if_the_run_then_raises() -> None
 
 
 def test_without_a_url_no_thread_is_started() -> None:
-    ping = Ping(None)
-    ping.start()
-    ping.success("done")
-    ping.fail("not done")
-    ping.close(PATIENCE)
-    assert "ping" not in [thread.name for thread in threading.enumerate()]
+    pinged(None, "start", "done", "fail not done")
+    assert ping_threads() == []
 
 
 def test_after_close_no_thread_remains_and_no_ping_is_sent() -> None:
     with Monitor() as server:
-        ping = Ping(server.url)
-        ping.start()
-        ping.close(PATIENCE)
+        ping = pinged(server.url, "start")
         ping.success("too late")
         ping.close(PATIENCE)
         assert server.pings == [("/start", "")]
-        assert "ping" not in [thread.name for thread in threading.enumerate()]
+        assert ping_threads() == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 404, 500])
 def test_a_redirect_or_an_error_status_is_one_warning_and_is_not_followed(status: int) -> None:
     with Monitor(Reply(b"OK", status, (("location", "/elsewhere"),))) as server, capture_logs() as logs:
-        ping = Ping(server.url + "/secret-uuid")
-        ping.success("done")
-        ping.close(PATIENCE)
+        pinged(server.url + "/secret-uuid", "done")
         assert server.pings == [("/secret-uuid", "done")]
     assert logs == [{"event": "ping_failed", "reason": f"HTTP {status}", "log_level": "warning"}]
 
 
-def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Monitor() as server, Monitor() as proxy:
-        monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        monkeypatch.setenv("ALL_PROXY", proxy.url)
-        ping = Ping(server.url)
-        ping.start()
-        ping.close(PATIENCE)
-        assert (server.pings, proxy.pings) == ([("/start", "")], [])
-
-
 def test_a_server_that_is_down_is_one_warning_without_the_url(caplog: pytest.LogCaptureFixture) -> None:
     with capture_logs() as logs, caplog.at_level("DEBUG"):
-        ping = Ping(f"http://127.0.0.1:{free_port()}/secret-uuid")
-        ping.start()
-        ping.close(PATIENCE)
+        pinged(f"http://127.0.0.1:{free_port()}/secret-uuid", "start")
     assert logs == [{"event": "ping_failed", "reason": "the connection was refused", "log_level": "warning"}]
     assert "secret-uuid" not in caplog.text
 
 
 def test_no_log_contains_the_url_of_a_successful_ping(caplog: pytest.LogCaptureFixture) -> None:
     with Monitor() as server, caplog.at_level("DEBUG"):
-        ping = Ping(server.url + "/secret-uuid")
-        ping.start()
-        ping.close(PATIENCE)
+        pinged(server.url + "/secret-uuid", "start")
         assert server.pings == [("/secret-uuid/start", "")]
     assert "secret-uuid" not in caplog.text
 
@@ -142,9 +130,7 @@ def test_no_log_contains_the_url_of_a_successful_ping(caplog: pytest.LogCaptureF
 @pytest.mark.parametrize("url", ["http://[", "http://127.0.0.1:99999999/", "gopher://127.0.0.1/", "", "http://\x00/"])
 def test_an_invalid_url_is_a_warning(url: str) -> None:
     with capture_logs() as logs:
-        ping = Ping(url)
-        ping.start()
-        ping.close(PATIENCE)
+        pinged(url, "start")
     assert [entry["event"] for entry in logs] == ["ping_failed"]
 
 
@@ -163,11 +149,8 @@ def test_a_server_that_hangs_delays_neither_the_run_nor_its_end() -> None:
 @pytest.mark.ci_slice
 def test_a_ping_ends_at_its_timeout_and_the_next_one_is_sent(reply: Reply) -> None:
     with Monitor(reply) as server, capture_logs() as logs:
-        ping = Ping(server.url, limit=1.0)
-        ping.start()
-        ping.success("done")
-        ping.close(PATIENCE)
-        assert "ping" not in [thread.name for thread in threading.enumerate()]
+        pinged(server.url, "start", "done", limit=1.0)
+        assert ping_threads() == []
         assert server.pings == [("/start", ""), ("/", "done")]
     assert [entry["event"] for entry in logs] == ["ping_failed", "ping_failed"]
 
@@ -207,9 +190,11 @@ def systemd() -> Iterator[socket.socket]:
         yield receiver
 
 
-def test_a_message_arrives_at_a_path(systemd: socket.socket) -> None:
-    notify("READY=1\nSTATUS=übersichtlich", address=systemd.getsockname())
-    assert systemd.recv(1000) == "READY=1\nSTATUS=übersichtlich".encode()
+def test_messages_arrive_at_a_path_in_order(systemd: socket.socket) -> None:
+    messages = ["READY=1\nSTATUS=übersichtlich", "STOPPING=1"]
+    for message in messages:
+        notify(message, address=systemd.getsockname())
+    assert [systemd.recv(1000).decode() for _ in messages] == messages
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has an abstract namespace")
@@ -220,12 +205,6 @@ def test_a_message_arrives_in_the_abstract_namespace() -> None:
         receiver.settimeout(5)
         notify("WATCHDOG=1", address="@" + name)
         assert receiver.recv(1000) == b"WATCHDOG=1"
-
-
-def test_two_messages_arrive_in_order(systemd: socket.socket) -> None:
-    notify("READY=1", address=systemd.getsockname())
-    notify("STOPPING=1", address=systemd.getsockname())
-    assert [systemd.recv(1000), systemd.recv(1000)] == [b"READY=1", b"STOPPING=1"]
 
 
 @pytest.mark.parametrize(

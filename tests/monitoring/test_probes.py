@@ -32,6 +32,28 @@ def figures() -> bytes:
     return b"template_sync_templates 7\n"
 
 
+class SlowCheck:
+    """A check that waits for the event `leave`."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.entered, self.leave, self.left = threading.Event(), threading.Event(), threading.Event()
+
+    def __call__(self) -> tuple[bool, str]:
+        self.entered.set()
+        self.leave.wait(TIMEOUT)
+        self.left.set()
+        return True, self.text
+
+
+@contextmanager
+def client_of(server: Probes, sent: bytes = b"") -> Iterator[socket.socket]:
+    """Connect to a server, and send the start of a request."""
+    with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
+        client.sendall(sent)
+        yield client
+
+
 @contextmanager
 def probes(host: str = "127.0.0.1", port: int = 0, **given: Any) -> Iterator[Probes]:
     """Serve with checks that succeed, unless others are given."""
@@ -115,10 +137,8 @@ def test_on_an_open_address_any_name_is_served() -> None:
 
 
 def test_a_client_without_a_host_header_is_served() -> None:
-    with probes() as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
-        client.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
-        with client.makefile("rb") as answer:
-            assert answer.read().endswith(b"\r\n\r\nok\n")
+    with probes() as server, client_of(server, b"GET /livez HTTP/1.0\r\n\r\n") as client, client.makefile("rb") as answer:
+        assert answer.read().endswith(b"\r\n\r\nok\n")
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python has no IPv6")
@@ -146,20 +166,14 @@ def test_an_address_of_another_host_is_an_error_of_sync_http_host() -> None:
 
 
 def test_idle_clients_are_disconnected_while_others_are_served() -> None:
-    with (
-        probes(limit=0.2) as server,
-        socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as idle,
-        socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as halfway,
-    ):
-        halfway.sendall(b"GET /livez HT")
+    with probes(limit=0.2) as server, client_of(server) as idle, client_of(server, b"GET /livez HT") as halfway:
         assert get(server, "/livez")[0] == 200
         assert idle.recv(1000) == b""
         halfway.recv(1000)  # an error page or nothing
 
 
 def test_a_client_that_sends_slowly_is_disconnected() -> None:
-    with probes(limit=0.2) as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
-        client.sendall(b"GET /livez HTTP/1.1\r\n")
+    with probes(limit=0.2) as server, client_of(server, b"GET /livez HTTP/1.1\r\n") as client:
         client.settimeout(0.02)
         cut = False
         for _ in range(500):
@@ -176,37 +190,22 @@ def test_a_client_that_sends_slowly_is_disconnected() -> None:
 
 
 def test_a_slow_check_delays_no_other_request() -> None:
-    entered, leave = threading.Event(), threading.Event()
-
-    def slow() -> tuple[bool, str]:
-        entered.set()
-        leave.wait(TIMEOUT)
-        return True, "at last"
-
-    with probes(ready=slow) as server, socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as waiting:
-        waiting.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-        assert entered.wait(TIMEOUT)
+    slow = SlowCheck("at last")
+    with probes(ready=slow) as server, client_of(server, b"GET /readyz HTTP/1.0\r\n\r\n") as waiting:
+        assert slow.entered.wait(TIMEOUT)
         assert get(server, "/livez")[::2] == (200, b"ok\n")
-        leave.set()
+        slow.leave.set()
         with waiting.makefile("rb") as answer:
             assert answer.read().endswith(b"at last\n")
 
 
 def test_a_client_that_disconnects_early_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
-    entered, leave, left = threading.Event(), threading.Event(), threading.Event()
-
-    def slow() -> tuple[bool, str]:
-        entered.set()
-        leave.wait(TIMEOUT)
-        left.set()
-        return True, "x" * 10_000_000
-
+    slow = SlowCheck("x" * 10_000_000)
     with probes(ready=slow) as server:
-        with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
-            client.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
-            assert entered.wait(TIMEOUT)
-        leave.set()
-        assert left.wait(TIMEOUT)
+        with client_of(server, b"GET /readyz HTTP/1.0\r\n\r\n"):
+            assert slow.entered.wait(TIMEOUT)
+        slow.leave.set()
+        assert slow.left.wait(TIMEOUT)
         assert get(server, "/livez")[0] == 200
     assert capfd.readouterr() == ("", "")
 
@@ -219,11 +218,9 @@ def test_requests_are_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
-def test_stop_frees_the_port_ends_the_thread_and_can_be_repeated() -> None:
-    server = Probes("127.0.0.1", 0, live=good, ready=good, metrics=figures)
-    assert server.port > 0
-    server.stop()
-    server.stop()
+def test_stop_frees_the_port_and_ends_the_thread() -> None:
+    with probes() as server:
+        assert server.port > 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
     assert "probes" not in [thread.name for thread in threading.enumerate()]

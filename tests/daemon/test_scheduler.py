@@ -151,6 +151,20 @@ def test_a_retry_that_is_due_while_the_scheduler_still_counts_the_failed_run_is_
         until(lambda: job.runs >= 2, "the retry", within=5)
 
 
+class Blocking(FakeJob):
+    """A job whose run ends when the event `go_on` is set."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(self._wait)
+        self.status = status
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def _wait(self) -> RunResult:
+        self.begun.set()
+        self.go_on.wait(20)
+        return RunResult(self.status)
+
+
 def daily(expression: str) -> CronSchedule:
     return CronSchedule(Cron(expression, ZoneInfo("UTC")))
 
@@ -252,20 +266,13 @@ def test_an_exception_of_a_run_is_logged_and_the_next_run_is_planned(surprise: B
 
 
 def test_a_stop_interrupts_the_run_waits_for_it_and_plans_no_further_run() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def work() -> RunResult:
-        begun.set()
-        go_on.wait(20)
-        return RunResult(Status.INTERRUPTED)
-
-    job = FakeJob(work)
+    job = Blocking(Status.INTERRUPTED)
     with serving(job) as daemon:
-        assert begun.wait(10)
+        assert job.begun.wait(10)
         daemon.stop()
         until(lambda: job.interrupted, "the interruption")
         assert job.plans[-1] is not None
-        go_on.set()
+        job.go_on.set()
     assert job.plans[1:] == [None]
     assert job.runs == 1
 
@@ -279,7 +286,7 @@ def test_the_next_run_is_stored_while_the_daemon_is_active(wall: Traveller) -> N
 
 
 def test_a_daemon_whose_run_hangs_is_not_live_and_sends_no_watchdog_message() -> None:
-    begun, go_on, messages, now = threading.Event(), threading.Event(), list[str](), [0.0]
+    job, messages, now = Blocking(Status.SUCCEEDED), list[str](), [0.0]
     checks: list[datetime] = []
 
     def clock() -> datetime:
@@ -290,13 +297,8 @@ def test_a_daemon_whose_run_hangs_is_not_live_and_sends_no_watchdog_message() ->
         seen = len(checks)
         until(lambda: len(checks) > seen + 1, "two more checks")
 
-    def work() -> RunResult:
-        begun.set()
-        go_on.wait(20)
-        return RunResult(Status.SUCCEEDED)
-
-    with serving(FakeJob(work), max_run=600.0, monotonic=lambda: now[0], clock=clock, notify=messages.append) as daemon:
-        assert begun.wait(10)
+    with serving(job, max_run=600.0, monotonic=lambda: now[0], clock=clock, notify=messages.append) as daemon:
+        assert job.begun.wait(10)
         assert daemon.live() == (True, "the scheduler is alive")
         until(lambda: "WATCHDOG=1" in messages, "a watchdog message")
         now[0] = 601.0
@@ -305,5 +307,5 @@ def test_a_daemon_whose_run_hangs_is_not_live_and_sends_no_watchdog_message() ->
         messages.clear()
         two_more_checks()
         assert "WATCHDOG=1" not in messages
-        go_on.set()
+        job.go_on.set()
         until(lambda: daemon.live()[0], "the run's end")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from datetime import timedelta
 from decimal import Decimal
@@ -164,17 +163,10 @@ def test_https_is_accepted_for_any_host_and_http_for_loopback_and_private_networ
     assert check_url(url, allow_http=allow_http) == url
 
 
-@pytest.mark.parametrize(("url", "allow_http", "expected"), [
-    ("example.com", False, "a URL such as https://example.com/hooks/templates"),
-    ("https://example.com/a#b", False, "a URL without a fragment, which is never sent"),
-    ("http://example.com/", False, "an https:// URL; allow_http = true permits plain http to an address of a private network"),
-    ("https://169.254.169.254/", False, "a URL to another host: this address is link-local or of a cloud's metadata service"),
-    ("http://8.8.8.8/", True, "an https:// URL: with allow_http, plain http is for private networks only"),
-    ("http://[2606:4700::1]/", True, "an https:// URL: with allow_http, plain http is for private networks only"),
-])  # fmt: skip
-def test_the_error_of_an_invalid_url_does_not_contain_it(url: str, *, allow_http: bool, expected: str) -> None:
-    with pytest.raises(ValueError, match="^" + re.escape(expected) + "$"):
-        check_url(url, allow_http=allow_http)
+@pytest.mark.parametrize("url", ["http://8.8.8.8/", "http://[2606:4700::1]/"])
+def test_http_to_a_public_address_is_refused_without_showing_it(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^an https:// URL: with allow_http, plain http is for private networks only$"):
+        check_url(url, allow_http=True)
 
 
 @pytest.mark.parametrize("address", [

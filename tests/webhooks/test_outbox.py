@@ -87,16 +87,11 @@ def test_changes_that_do_not_match_are_skipped_in_one_step(three_runs: Database,
     assert [ids_in(step) for step in found] == [["2"], []]
     everything = cursors(three_runs.engine)
     assert [step.cursor for step in found] == [everything[1] if per == "change" else everything[3], everything[-1]]
+    assert found[0].message is not None
+    data = json.loads(found[0].message.body)["data"]
+    assert data["cursor"] == found[0].cursor  # for a run, the cursor of its end
     (nothing,) = walk(three_runs.engine, endpoint(per, ids={"99"}), START, 200)
     assert nothing == (everything[-1], None)
-
-
-@pytest.mark.long_on_servers
-def test_the_message_of_a_run_has_the_matching_changes_and_the_cursor_of_its_end(three_runs: Database) -> None:
-    first = walk(three_runs.engine, endpoint("run", ids={"2"}), START, 200)[0]
-    assert first.message is not None
-    data = json.loads(first.message.body)["data"]
-    assert data["cursor"] == first.cursor == cursors(three_runs.engine)[3]
 
 
 def test_a_message_contains_the_change_as_the_feed_returns_it(sqlite: Database) -> None:

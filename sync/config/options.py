@@ -19,11 +19,11 @@ LONGEST_DURATION = 3650 * 86400
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-def parse_duration(value: str) -> float:
+def parse_duration(value: str, expected: str = "a duration above zero, such as 90s, 15m, 6h or 1d") -> float:
     """Parse a duration such as 90s, 15m, 6h or 1d, to seconds. As of every parser here, a ValueError says what is expected."""
     match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhd]?)\s*", value)
     if not match or not float(match[1]):
-        raise ValueError("a duration above zero, such as 90s, 15m, 6h or 1d")
+        raise ValueError(expected)
     seconds = float(match[1]) * _SECONDS[match[2]]
     if seconds < SHORTEST_DURATION:
         raise ValueError("a duration of at least 0.01s")
@@ -36,10 +36,7 @@ def parse_duration_or_zero(value: str) -> float:
     """Parse a duration as `parse_duration` does, or a zero."""
     if re.fullmatch(r"\s*0{1,9}(\.0{1,9})?\s*[smhd]?\s*", value):
         return 0.0
-    try:
-        return parse_duration(value)
-    except ValueError as error:
-        raise ValueError(str(error).replace("a duration above zero, such as 90s", "a duration such as 0s, 90s")) from None
+    return parse_duration(value, "a duration such as 0s, 90s, 15m, 6h or 1d")
 
 
 def replaceable_file(value: str) -> str:

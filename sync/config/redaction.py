@@ -52,8 +52,10 @@ class Redactor:
         """Replace every secret in a decoded JSON value, keys included; return the same object if it has none."""
         # One text is searched, not each string, because every decoded record comes here.
         written = _as_text(value)
-        found = any(secret in written for secret in self._written) or ("%" in written and self._pattern.search(written))
-        return self._replaced(value) if found else value
+        if not any(secret in written for secret in self._written) and not ("%" in written and self._pattern.search(written)):
+            return value
+        replaced = self._replaced(value)
+        return value if replaced == value else replaced  # equal if only a number looks like a secret
 
     def _replaced(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -66,6 +66,11 @@ def test_secrets_are_removed_from_bytes_in_their_json_and_url_forms(secret: str,
     assert Redactor([secret]).body(body) == shown
 
 
+def test_a_number_is_not_a_secret_and_its_record_is_returned_unchanged() -> None:
+    value = {"Id": 12345678, "Title": "x"}
+    assert Redactor(["12345678"]).value(value) is value
+
+
 def test_a_secret_that_is_not_utf_8_is_masked_as_bytes() -> None:
     """The environment gives such a byte as half a letter; a connection's error may quote either."""
     redactor = Redactor(["canary\udcff"])

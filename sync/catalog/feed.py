@@ -17,7 +17,7 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from sync.catalog.document import canonical, json_number
+from sync.catalog.document import canonical
 from sync.catalog.fields import SCALARS
 from sync.catalog.url_query import URL_FIELDS, address, without_query
 
@@ -103,12 +103,6 @@ def price_moves(fields: Iterable[Mapping[str, Any]] | None) -> list[PriceMove]:
             old, new = (None if number is None else Decimal(str(number)) for number in (change["old"], change["new"]))
             moves.append(PriceMove(change["field"].removeprefix(PRICE), old, new))
     return moves
-
-
-def move_as_json(move: PriceMove) -> dict[str, Any]:
-    """Return a changed price with JSON numbers."""
-    old, new = (None if credit is None else json_number(credit) for credit in move[1:])
-    return {"resolution": move.resolution, "old": old, "new": new}
 
 
 REASONS: Mapping[str, str] = {

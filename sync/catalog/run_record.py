@@ -7,8 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from sync import __version__
+from sync.catalog.document import to_plain_json
 from sync.errors import DatabaseConflict, Deferred, Interrupted, LeaseBusy, RemovalsHeld, SyncError, WalkUnverified
-from sync.text import iso
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,12 +94,7 @@ class Run:
 
     def as_json(self) -> dict[str, Any]:
         """Return the row for JSON: times as text, with the duration in seconds."""
-        row = {"run_id": self.run_id, **self.row(), "seconds": self.seconds}
-        for name in ("started_at", "finished_at"):
-            row[name] = None if row[name] is None else iso(row[name])
-        for name in ("fields_appeared", "fields_vanished"):
-            row[name] = list(getattr(self, name))
-        return row
+        return {**to_plain_json(self), "seconds": self.seconds}
 
 
 def from_row(row: dict[str, Any]) -> Run:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.feed import LARGEST_NUMBER, Cursor, apply_fields, move_as_json, price_moves
+from sync.catalog.document import to_plain_json
+from sync.catalog.feed import LARGEST_NUMBER, Cursor, apply_fields, price_moves
 from sync.catalog.url_query import URL_FIELDS
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
@@ -125,7 +126,7 @@ def _change(row: dict[str, Any]) -> dict[str, Any]:
         "kind": row["kind"],
         "fields": [{name: sort_keys(field[name]) for name in _FIELD_KEYS if name in field} for field in fields],
         "evidence": row["evidence"],
-        "prices": [move_as_json(move) for move in price_moves(fields)],
+        "prices": to_plain_json(price_moves(fields)),
         "breaking": row["breaking"],
         "cursor": row["cursor"],
         "document": None if document is None else printed(normalize_document(document)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from sync.catalog.document import canonical, content_hash, json_number
+from sync.catalog.document import canonical, content_hash, json_number, to_plain_json
 from sync.catalog.feed import CHAINED, Cursor, price_moves
 from sync.catalog.fields import SCALARS
 from sync.reader.past import oldest_kept, price_ended
@@ -209,8 +209,7 @@ def _prices(document: Document) -> dict[str, Any]:
 
 
 def _from_rows(row: Mapping[str, Any], lists: Mapping[str, list[Any]]) -> Document:
-    scalars = {name: row[name] for name in ("template_id", *SCALARS.values())}
-    scalars["released_at"] = None if scalars["released_at"] is None else iso(scalars["released_at"])
+    scalars = to_plain_json({name: row[name] for name in ("template_id", *SCALARS.values())})
     return normalize_document({**scalars, **lists, "extra": row["extra"]})
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.document import DOCUMENT_KEYS
+from sync.catalog.document import DOCUMENT_KEYS, to_plain_json
 from sync.catalog.parsing import complete_document
 from sync.forms.form import Form
-from sync.text import iso
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,5 +61,5 @@ class Stored:
 
     def as_json(self) -> dict[str, Any]:
         """Return the document and three times, as `show` prints them."""
-        times = {"first_seen_at": self.first_seen_at, "changed_at": self.changed_at, "removed_at": self.removed_at}
-        return {**self.document, **{name: None if time is None else iso(time) for name, time in times.items()}}
+        times = ("first_seen_at", "changed_at", "removed_at")
+        return {**self.document, **{name: to_plain_json(getattr(self, name)) for name in times}}

@@ -20,7 +20,6 @@ from sync.agents.answers import (
     status,
     template_as,
 )
-from sync.catalog.document import to_plain_json
 from sync.outputs.tools import TemplateSummary, WholeTemplate
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
@@ -170,10 +169,3 @@ def test_the_age_in_a_status_has_milliseconds(success: datetime | None, age: tim
         **counts, "last_success_at": success and "2026-01-01T00:00:00Z", "last_success_age_seconds": seconds,
         "last_change_at": None, "cursor": "c",
     }  # fmt: skip
-
-
-def test_read_only_values_become_plain_json() -> None:
-    frozen = (1, [("a",)], MappingProxyType({"b": MappingProxyType({"c": ()})}))
-    assert to_plain_json(frozen) == [1, [["a"]], {"b": {"c": []}}]
-    assert type(to_plain_json(frozen)[2]["b"]) is dict
-    assert to_plain_json((DAY, Decimal("1.0"))) == ["2026-01-01T00:00:00Z", 1]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.catalog import document
-from sync.catalog.document import DOCUMENT_KEYS, canonical, content_hash, instant, json_number, plain_hash
+from sync.catalog.document import DOCUMENT_KEYS, canonical, content_hash, instant, json_number, plain_hash, to_plain_json
+from sync.catalog.feed import PriceMove
 from sync.catalog.fields import BOUNDS, COLUMNS, DECLARATION, DEEPEST_RECORD, DOCUMENTED, FIELDS, LISTS, SCALARS
 from sync.catalog.json_values import decode_json, exact_number, parse_json, write_json
 from sync.catalog.parsing import complete_document
 from sync.catalog.url_query import address, without_query
+from sync.reader.values import Price
 from tests.builders import DOCUMENT, record
 from tests.catalog.runs import base, document_of, wire
 
@@ -64,6 +68,21 @@ def test_a_credit_is_a_plain_number_and_exact(number: str, written: str) -> None
     found = json_number(Decimal(number))
     assert json.dumps(found) == written
     assert Decimal(repr(found)) == Decimal(number)
+
+
+def test_named_values_read_only_mappings_times_and_decimals_become_plain_json() -> None:
+    moves = [PriceMove("480p", Decimal("166.50"), None), PriceMove("4k", None, Decimal(400))]
+    assert json.dumps(to_plain_json(moves)) == json.dumps(
+        [{"resolution": "480p", "old": 166.5, "new": None}, {"resolution": "4k", "old": None, "new": 400}]
+    )
+    values = (
+        Price("480p", Decimal("1.0")),
+        MappingProxyType({"a": MappingProxyType({"b": ((1,),)})}),
+        datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    assert (
+        json.dumps(to_plain_json(values)) == '[{"resolution": "480p", "credit": 1}, {"a": {"b": [[1]]}}, "2026-01-01T00:00:00Z"]'
+    )
 
 
 def test_a_document_older_than_a_field_gets_the_value_in_extra() -> None:

@@ -17,11 +17,9 @@ from sync.catalog.feed import (
     CHAINED,
     REASONS,
     Cursor,
-    PriceMove,
     apply_fields,
     breaking,
     changed_fields,
-    move_as_json,
     price_moves,
 )
 from sync.catalog.served_records import wire_hash
@@ -255,11 +253,6 @@ def test_price_moves_have_exact_numbers() -> None:
         ("4.5k", None, Decimal(1000)),
         ("720p", Decimal("0.000000000000001"), None),
     ]
-
-
-def test_a_price_move_has_json_numbers() -> None:
-    assert move_as_json(PriceMove("480p", Decimal("166.50"), None)) == {"resolution": "480p", "old": 166.5, "new": None}
-    assert json.dumps(move_as_json(PriceMove("4k", None, Decimal(400)))) == '{"resolution": "4k", "old": null, "new": 400}'
 
 
 START = Cursor.start("0123456789ab")

@@ -165,7 +165,7 @@ class RecordParser:
         if template_id is not None:
             first_with = self._first_with(page, _decode(raw)) if self.missing else _NO_FIELDS
             # The stored hash is the same text; with it, the record needs no memory of its own.
-            return ServedRecord(page, position, template_id, self._stored[template_id], None, None, False, first_with)  # noqa: FBT003
+            return ServedRecord(page, position, template_id, self._stored[template_id], None, first_with=first_with)
         decoded = _decode(raw)
         value = self._redact(decoded)
         is_redacted = value is not decoded

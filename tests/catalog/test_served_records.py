@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,6 +63,15 @@ def test_a_parsed_record_is_decoded_again_from_the_spool() -> None:
     parser, (good, bad) = parsed(base(), base(Title=5))
     assert (parser.document(good), good.reason, good.wire_hash) == (document_of(base()), None, wire_hash(wire(base())))
     assert (parser.decode(bad)["Title"], bad.reason) == (5, "Title must be a string, not a number")
+
+
+def test_the_file_of_the_spool_is_closed_with_its_parser() -> None:
+    file = BytesIO()
+    parser = new_parser(new_file=lambda: file)
+    parser.parse_page(1, [wire(base())])
+    del parser
+    gc.collect()
+    assert file.closed
 
 
 def test_an_unchanged_record_has_the_stored_document_and_no_bytes() -> None:

@@ -54,11 +54,8 @@ ROW: dict[str, Any] = {
 }  # fmt: skip
 NEW = Run(1, "run", Status.RUNNING, START)
 NEW_ROW: dict[str, Any] = {
-    "trigger": "run", "status": "running", "started_at": START, "finished_at": None, "catalog_total": None, "pages": 0,
-    "requests": 0, "retries": 0, "bytes": 0, "seen": 0, "added": 0, "removed": 0, "changed": 0, "unchanged": 0, "rejected": 0,
-    "held": 0, "unconfirmed": 0,
-    "fields_appeared": None, "fields_vanished": None, "error_code": None, "error": None, "fence": None, "holder": "",
-    "version": None, "template_id": None,
+    **{name: 0 if isinstance(value, int) else None for name, value in ROW.items()},
+    "trigger": "run", "status": "running", "started_at": START, "holder": "", "catalog_total": None, "fence": None,
 }  # fmt: skip
 
 
@@ -75,21 +72,10 @@ def test_a_row_has_all_values_of_a_run_and_null_for_an_empty_list() -> None:
 
 
 def test_json_has_times_as_text_and_the_duration() -> None:
-    assert FULL.as_json() == {
-        **ROW,
-        "run_id": 41,
-        "seconds": 2.123,
-        "started_at": "2026-01-01T00:00:00Z",
-        "finished_at": "2026-01-01T00:00:02.123400Z",
-    }
-    assert NEW.as_json() == {
-        **NEW_ROW,
-        "run_id": 1,
-        "seconds": None,
-        "started_at": "2026-01-01T00:00:00Z",
-        "fields_appeared": [],
-        "fields_vanished": [],
-    }
+    times = {"started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:02.123400Z"}
+    assert FULL.as_json() == {"run_id": 41, **ROW, "seconds": 2.123, **times}
+    new = {"started_at": "2026-01-01T00:00:00Z", "fields_appeared": [], "fields_vanished": []}
+    assert NEW.as_json() == {"run_id": 1, **NEW_ROW, "seconds": None, **new}
 
 
 def test_a_row_is_converted_back_to_the_run() -> None:

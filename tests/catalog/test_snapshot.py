@@ -155,16 +155,12 @@ def test_a_field_is_missing_if_no_valid_record_of_the_walk_has_a_value() -> None
 
 
 @pytest.mark.parametrize("tags", [None, ...], ids=["null", "absent"])
-def test_english_tags_are_accepted_if_no_record_has_tags(tags: Any) -> None:
+def test_english_tags_without_tags_are_rejected_unless_no_record_has_tags(tags: Any) -> None:
     served, parser = read(good(Tags=tags), record("2", Tags=tags, ConsumeItems=[]))
     assert (list(served.good), served.rejected) == (["1", "2"], [])
     assert parser.document(served.good["1"])["tags"] == []
-
-
-@pytest.mark.parametrize("tags", [None, ...], ids=["null", "absent"])
-def test_english_tags_without_tags_are_rejected_if_another_record_has_tags(tags: Any) -> None:
-    assert reasons(snapshot_of(good(Tags=tags), record("2", ConsumeItems=[]))) == [("1", 0, TAGS_UNPAIRED)]
-    assert reasons(snapshot_of(good(Tags=tags), record("2", Tags=[], Tags_en=[]))) == [("1", 0, TAGS_UNPAIRED)]
+    for with_tags in (record("2"), record("2", Tags=[], Tags_en=[])):
+        assert reasons(snapshot_of(good(Tags=tags), with_tags)) == [("1", 0, TAGS_UNPAIRED)]
 
 
 @pytest.mark.parametrize("english", [..., None, []], ids=["absent", "null", "empty"])

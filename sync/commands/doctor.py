@@ -243,7 +243,7 @@ _SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "failed": ("✗", 
 
 @sync_command(
     "Check settings, DNS, TLS, API key, clock, disk, database, schema, lease, freshness and webhooks. Tests a write and rolls it "
-    "back. The exit code is that of a run under these conditions; 0 if no check failed.",
+    "back. The exit code is that of the first failed check; 0 if no check failed.",
     "webhooks_file",
     *ASKING_FLAGS, unused=RUN_FLAGS, quiet=True, shows_key=True, has_effect=True, json=AS_JSON,
 )  # fmt: skip

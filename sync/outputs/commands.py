@@ -268,7 +268,8 @@ class CatalogOrigin(Struct):
     """The origin (scheme, host and port) of the API from which the database was filled, and the configured one."""
 
     recorded: Annotated[
-        str | None, doc("origin that the first run with a verified walk used; null before that run", "https://api.crun.ai")
+        str | None,
+        doc("origin of the first verified walk, or the last accepted origin; null if none is recorded", "https://api.crun.ai"),
     ]
     configured: Annotated[str, doc("origin of CRUN_BASE_URL", "https://api.crun.ai")]
 

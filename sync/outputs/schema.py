@@ -53,7 +53,7 @@ NAMED: dict[str, tuple[str, Any]] = {
     "prune": ("`prune`: the number of deleted rows", commands.Pruned),
     "schema": ("`schema`: the names of the schemas", list[commands.SchemaName]),
     "webhooks-list": ("`webhooks list`: the endpoints and their delivery positions", list[webhooks.WebhookEndpoint]),
-    "webhooks-deliver": ("`webhooks deliver`: the result for each endpoint", list[webhooks.Delivery]),
+    "webhooks-deliver": ("`webhooks deliver`: the result of each delivery that was started", list[webhooks.Delivery]),
     "webhooks-test": ("`webhooks test NAME`: the response of the endpoint", webhooks.WebhookAnswer),
     "template.added": ("webhook: a template was added", webhooks.TemplateAdded),
     "template.changed": ("webhook: a template changed", webhooks.TemplateChanged),

@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 import structlog
 from hypothesis import HealthCheck, settings
+from sqlalchemy import event
 
 from sync.catalog.feed import Cursor
 from sync.store import schema
@@ -71,6 +72,18 @@ def _kinds(item: pytest.Item) -> set[str]:
     """Return the string parameters of a test; its kind of database is one of them."""
     call = getattr(item, "callspec", None)
     return {value for value in call.params.values() if isinstance(value, str)} if call else set()
+
+
+_ENGINES: set[sa.Engine] = set()
+event.listen(sa.Engine, "engine_connect", lambda connection: _ENGINES.add(connection.engine))
+
+
+@pytest.fixture(autouse=True)
+def dispose_of_engines() -> Iterator[None]:
+    """Close the connections of all engines that a test used: one that stays open is a warning in a later test."""
+    yield
+    while _ENGINES:
+        _ENGINES.pop().dispose()
 
 
 @pytest.fixture

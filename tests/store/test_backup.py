@@ -217,7 +217,6 @@ def test_a_backup_replaces_no_link_directory_or_database(backed_up: tuple[Path, 
     for impossible in (tmp_path / "no such folder" / "backup.db", backup / "below a file"):
         with pytest.raises(DatabaseError):
             back_up(engine, impossible)
-    engine.dispose()
     assert (present(file), present(backup)) == (NEW, OLD)
 
 
@@ -359,7 +358,6 @@ def test_a_restore_brings_back_the_backed_up_database(backed_up: tuple[Path, Pat
     assert present(file) == OLD
     database = opened(file)
     assert sync(AFTER, database.engine).run.added == 1
-    database.engine.dispose()
 
 
 LEFT_BY = {"nothing": None, "a killed writer": write_and_be_killed, "a killed reader": read_and_be_killed}
@@ -439,7 +437,6 @@ def test_a_restore_is_refused_during_a_run(backed_up: tuple[Path, Path]) -> None
     take_lease(database.engine)
     with pytest.raises(LeaseBusy, match="A run holds the lease"):
         restore(database.engine, backup)
-    database.engine.dispose()
 
 
 def test_a_file_that_is_not_a_backup_is_refused_and_nothing_is_changed(backed_up: tuple[Path, Path], tmp_path: Path) -> None:

@@ -83,7 +83,6 @@ def test_the_next_host_is_used_if_the_first_does_not_respond(server: Database) -
     engine = open_engine(_at(server, f"127.0.0.1:{free_port()}", f"{host}:{port}"))
     assert sync(BEFORE, engine).error is None
     assert status.overview(engine).present == 5
-    engine.dispose()
 
 
 def test_if_no_host_responds_the_message_names_all(server: Database) -> None:
@@ -125,7 +124,6 @@ def test_a_host_that_accepts_and_does_not_respond_is_skipped(server: Database, m
     with socket.create_server(("127.0.0.1", 0)) as unresponsive:
         engine = open_engine(_at(server, f"127.0.0.1:{unresponsive.getsockname()[1]}", f"{host}:{port}"))
         assert status.overview(engine).present == 0
-        engine.dispose()
 
 
 def test_a_server_reports_product_and_version(server: Database) -> None:

@@ -168,7 +168,6 @@ def latin1(tmp_path: Path) -> Iterator[Database]:
     engine = open_engine(url)
     schema.upgrade(engine)
     yield Database("mariadb", url, engine)
-    engine.dispose()
     drop_database(url, server)
 
 

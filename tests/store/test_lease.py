@@ -352,7 +352,6 @@ def test_a_server_ends_the_transaction_of_a_suspended_holder(server: Database, m
     with pytest.raises(sa.exc.DBAPIError):
         connection.execute(sa.select(sync_runs))
     connection.close()
-    sleeper.dispose()
     assert _lease_row(server)["holder"] is None
 
 
@@ -365,7 +364,6 @@ def test_a_sqlite_file_that_another_program_has_locked_is_reported_with_a_hint(s
     assert "database is locked" in str(locked)
     assert (locked.exit_code, locked.hint) == (69, "Another program has locked the database; retry when it has finished.")
     assert sync(BEFORE, impatient).error is None
-    impatient.dispose()
 
 
 # Poolers ----------------------------------------------------------------------------------------------------------------

@@ -228,7 +228,6 @@ def test_on_sqlite_a_rebuilt_parent_table_keeps_its_child_rows_and_foreign_keys(
             connection.exec_driver_sql("INSERT INTO template_aspect_ratios VALUES ('no such template', 1, '1:1')")
     schema.upgrade(engine)
     assert sync(AFTER, engine).error is None
-    engine.dispose()
 
 
 # Kills ------------------------------------------------------------------------------------------------------------------
@@ -247,7 +246,6 @@ def upgrade_and_be_killed(url: str, number: int) -> None:
     on_each_statement(engine, boundary)
     event.listen(engine, "commit", lambda _: boundary("COMMIT"))
     schema.upgrade(engine)
-    engine.dispose()
 
 
 def killed_upgrades(database: Database, step: int = 1) -> Iterator[int]:
@@ -319,7 +317,6 @@ def upgrade_and_count(url: str, start: Any, migrated: Any) -> None:
     on_each_statement(engine, count)
     start.wait()
     schema.upgrade(engine)
-    engine.dispose()
 
 
 @pytest.mark.ci_slice
@@ -356,7 +353,6 @@ def prepare_and_sync(url: str) -> None:
     engine = open_engine(url)
     schema.prepare(engine)
     error = sync(BEFORE, engine).error
-    engine.dispose()
     raise SystemExit(error.exit_code if error else 0)
 
 
@@ -382,7 +378,6 @@ def test_a_run_that_creates_the_sqlite_database_waits_for_locks_no_longer_than_o
     schema.prepare(engine)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5000
-    engine.dispose()
 
 
 @pytest.mark.usefixtures("trial")
@@ -532,8 +527,6 @@ def test_the_documented_rights_suffice_for_upgrades_and_runs(empty_database: Dat
             assert sync(source, as_writer).error is None
         assert anomalies(as_writer) == []
     finally:
-        as_owner.dispose()
-        as_writer.dispose()
         execute_all(empty_database, last)
 
 

@@ -18,21 +18,18 @@ from sync.store.upgrade_lease import hold_lease_for_upgrade
 from tests.faults import BEFORE, age_lease, anomalies, sync, take_lease, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.builders import Database
 
 pytestmark = pytest.mark.long_on_servers
 
 
 @pytest.fixture
-def behind(empty_database: Database) -> Iterator[Database]:
+def behind(empty_database: Database) -> Database:
     """A database that holds a catalog, one revision behind."""
     schema.upgrade(empty_database.engine)
     assert sync(BEFORE, empty_database.engine).error is None
     schema.upgrade(empty_database.engine, "-1")
-    yield empty_database
-    empty_database.engine.dispose()
+    return empty_database
 
 
 def held_elsewhere(database: Database, expires: float) -> None:

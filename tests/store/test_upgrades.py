@@ -142,7 +142,6 @@ def test_upgraded_databases_are_equal_on_every_engine(old: Database, tmp_path: P
         schema.upgrade(database.engine)
         give_epoch(database.engine)
     assert dumped(old.engine) == dumped(other.engine)
-    other.engine.dispose()
 
 
 def test_down_and_up_again_loses_nothing(old: Database) -> None:
@@ -266,7 +265,6 @@ def test_the_grants_of_a_reader_are_kept(old: Database) -> None:
             with pytest.raises(sa.exc.DBAPIError, match="denied"):
                 select(as_reader, refused)
     finally:
-        as_reader.dispose()
         for statement in {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}[
             old.kind
         ]:
@@ -304,7 +302,6 @@ def test_an_open_reader_sees_the_old_schema_and_a_new_reader_waits(old: Database
     upgrade.result()
     assert newcomer.result() == before
     assert schema.current(old.engine)[1] is schema.State.CURRENT
-    others.dispose()
 
 
 def test_a_transaction_from_before_the_upgrade_can_read_other_tables_after_it(old: Database) -> None:
@@ -314,7 +311,6 @@ def test_a_transaction_from_before_the_upgrade_can_read_other_tables_after_it(ol
         assert connection.scalar(sa.text("SELECT count(*) FROM tags")) == 9
         schema.upgrade(others)
         assert [*connection.execute(sa.text(CURRENT))] == before
-    others.dispose()
 
 
 @pytest.mark.parametrize("view", ["price_history", "sync_status"])
@@ -328,7 +324,6 @@ def test_a_reader_of_several_tables_does_not_deadlock_with_the_upgrade(old: Data
         assert [*connection.execute(sa.text(CURRENT))] == before
     upgrade.result()
     assert schema.current(old.engine)[1] is schema.State.CURRENT
-    others.dispose()
 
 
 # Kills ----------------------------------------------------------------------------------------------------------------
@@ -339,7 +334,6 @@ def upgrade_and_be_killed(url: str, number: int) -> None:
     engine = open_engine(url)
     at_boundary(engine, number, kill_this_process)
     schema.upgrade(engine)
-    engine.dispose()
 
 
 @pytest.mark.long
@@ -380,4 +374,3 @@ def test_an_upgrade_of_0_2_0_keeps_the_feed_and_the_position_of_the_webhook_and_
     assert [select(engine, query) for query in kept] == before
     ((cursor,),) = select(engine, "SELECT cursor FROM change_feed WHERE seq = 12")
     assert [change.seq for change in Catalog(engine).changes(since=str(cursor))] == [13, 14, 15, 16, 17]
-    engine.dispose()

@@ -69,15 +69,8 @@ def acquire(
     """Acquire the lease and insert the row of the run in one transaction; return the run as it starts with the lease.
 
     Rows that a dead holder left `running` become `interrupted`. If another run holds the lease, or every attempt conflicts with
-    other nodes, a `skipped` row is inserted; not for a refresh, which also waits for every holder.
-
-    Args:
-        engine: the database.
-        run: the run.
-        ttl: seconds after which the lease expires unless it is renewed.
-        clock: returns the start of the run after a wait, aware.
-        retry: retries conflicts; its sleep, random and clock are those of the wait.
-        wait: how long to wait, and what ends the wait.
+    other nodes, a `skipped` row is inserted; not for a refresh, which also waits for every holder. The lease expires after `ttl`
+    seconds unless it is renewed. `clock` returns the start of the run after a wait, whose sleep and clock are those of `retry`.
 
     Raises:
         LeaseBusy: with the name of the holder, and the number of the `skipped` row if there is one.
@@ -88,13 +81,11 @@ def acquire(
     pauses = (POLL.wait(polls, retry.random) or 0.0 for polls in itertools.count(1))
     while True:
         attempt = _Attempt(engine, run, ttl, wait.check, may_wait=retry.monotonic() < ends)
-        try:
-            lease = attempt.until_certain(retry)
-        except LeaseBusy as busy:
-            if not attempt.may_wait or busy.run_id is not None:
-                raise
-        else:
-            return lease, replace(run, run_id=lease.run_id, fence=lease.fence)
+        found = attempt.until_certain(retry)
+        if isinstance(found, Lease):
+            return found, replace(run, run_id=found.run_id, fence=found.fence)
+        if not attempt.may_wait or found.run_id is not None:
+            raise found
         while (left := ends - retry.monotonic()) > 0:
             wait.stop()
             retry.sleep(min(left, next(pauses)))
@@ -118,29 +109,24 @@ class _Attempt:
     token: str = field(default_factory=lambda: secrets.token_hex(16))
     in_doubt: bool = False
 
-    def until_certain(self, retry: Retry) -> Lease:
+    def until_certain(self, retry: Retry) -> Lease | LeaseBusy:
         """Attempt it, and again after conflicts and after a lost answer to COMMIT."""
         waits = iter(RECONNECT.all_waits(retry.random))
         while True:
             try:
-                found = retry(self._acquire)
+                return retry(self._acquire)
             except DatabaseConflict as conflict:
                 message = f"Other hosts acquired the lease first on every retry. {conflict}"
                 if self._is_refresh:
-                    found = _busy(message)
-                else:
-                    with writing(self.engine) as connection:
-                        found = self._skip(connection, message)
+                    return _busy(message)
+                with writing(self.engine) as connection:
+                    return self._skip(connection, message)
             except DatabaseAway:
                 # If the answer to COMMIT was lost, the lease may be ours; the next run would report it as another run's.
                 pause = next(waits, None) if self.in_doubt else None
                 if pause is None:
                     raise
                 retry.sleep(pause)
-                continue
-            if isinstance(found, Lease):
-                return found
-            raise found
 
     def is_due_again(self) -> bool:
         """Poll: return whether the lease is free, or the precedence of this run must be renewed."""

@@ -109,9 +109,8 @@ class Store:
         """Write everything that a run found, and its result, in one transaction that also releases the lease.
 
         If the connection breaks during COMMIT, read the row of the run: if it has the status of this run, everything was applied.
-        Otherwise retry the whole transaction, for up to two minutes while the server is unreachable.
-
-        `check_deadline` raises an error if there is no time for another attempt.
+        Otherwise retry the whole transaction, for up to two minutes while the server is unreachable, unless `check_deadline`
+        raises an error.
 
         Raises:
             LeaseLost: another run acquired the lease, or the database lost the row of this run.

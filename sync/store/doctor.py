@@ -10,6 +10,7 @@ from sync.errors import DatabaseError
 from sync.store.connecting import is_off, is_standby, standby
 from sync.store.engine import reading, writing
 from sync.store.lease import insert_run, process_name
+from sync.store.tables import metadata
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -17,11 +18,8 @@ if TYPE_CHECKING:
 _SMALLEST_CLUSTER = 3
 _SPACE = 2**18
 """Bytes written to the disk of a SQLite file; a run with few changes writes less."""
-_WRITTEN = (
-    "templates", "template_versions", "consume_items", "price_periods", "tags", "template_tags", "template_aspect_ratios",
-    "template_changes", "price_changes", "rejected_templates", "held_removals", "unconfirmed_removals",
-)  # fmt: skip
-"""The tables into which a run that finds something inserts rows."""
+_NOT_OF_A_CATALOG = {"sync_runs", "sync_lease", "sync_state", "planned_runs", "webhook_endpoints"}
+"""The tables into which a run inserts no row because of what it finds."""
 
 
 class ServerState(NamedTuple):
@@ -41,25 +39,24 @@ def server_state(engine: sa.Engine) -> ServerState | None:
     if read is None:
         return None
     with reading(engine) as connection:
-        summary, warnings = read(connection)
-    return ServerState(", ".join(summary), warnings)
+        return read(connection)
 
 
-def _postgresql(connection: sa.Connection) -> tuple[list[str], list[str]]:
-    summary = [f"PostgreSQL {str(_scalar(connection, 'SHOW server_version')).split()[0]}"]
-    warnings = []
+def _postgresql(connection: sa.Connection) -> ServerState:
+    version = f"PostgreSQL {str(_scalar(connection, 'SHOW server_version')).split()[0]}"
     if (behind := standby(connection)) is not None:
-        summary.append("a standby" if behind.seconds is None else f"a standby, its newest transaction {behind.seconds:.0f} s old")
-        warnings.append("a standby can be read only: runs need its primary, or all hosts, in DATABASE_URL")
-    else:
-        followers = int(_scalar(connection, "SELECT count(*) FROM pg_stat_replication"))
-        summary.append(f"a primary with {followers} standbys" if followers else "no standby")
-        if followers and not _scalar(connection, "SHOW synchronous_standby_names"):
-            warnings.append("its standbys are asynchronous: a fail-over can lose what was committed last; consumers need cursors")
-    return summary, warnings
+        age = "" if behind.seconds is None else f", its newest transaction {behind.seconds:.0f} s old"
+        warning = "a standby can be read only: runs need its primary, or all hosts, in DATABASE_URL"
+        return ServerState(f"{version}, a standby{age}", [warning])
+    followers = int(_scalar(connection, "SELECT count(*) FROM pg_stat_replication"))
+    if not followers:
+        return ServerState(f"{version}, no standby", [])
+    warning = "its standbys are asynchronous: a fail-over can lose what was committed last; consumers need cursors"
+    synchronous = _scalar(connection, "SHOW synchronous_standby_names")
+    return ServerState(f"{version}, a primary with {followers} standbys", [] if synchronous else [warning])
 
 
-def _mariadb(connection: sa.Connection) -> tuple[list[str], list[str]]:
+def _mariadb(connection: sa.Connection) -> ServerState:
     version = str(_scalar(connection, "SELECT version()"))
     summary = [f"{'MariaDB' if 'mariadb' in version.lower() else 'MySQL'} {version.partition('-')[0]}"]
     warnings = []
@@ -74,7 +71,7 @@ def _mariadb(connection: sa.Connection) -> tuple[list[str], list[str]]:
     if is_standby(connection):
         summary.append("read only")
         warnings.append("it is read only, as a replica is: runs need its primary, or all hosts, in DATABASE_URL")
-    return summary, warnings
+    return ServerState(", ".join(summary), warnings)
 
 
 def _shown(connection: sa.Connection, what: str, *names: str) -> dict[str, str]:
@@ -109,7 +106,8 @@ def rehearse_run(engine: sa.Engine) -> None:
         if sqlite:
             connection.exec_driver_sql("PRAGMA cache_size = 10")  # forces a write before the end of the transaction
         else:
-            for name in _WRITTEN:  # a new table of an upgrade by another role is readable first
+            # A new table of an upgrade by another role is readable first.
+            for name in sorted(metadata.tables.keys() - _NOT_OF_A_CATALOG):
                 connection.exec_driver_sql(f"INSERT INTO {name} SELECT * FROM {name} WHERE 1 = 0")  # noqa: S608 - constants
         insert_run(connection, {**row, "error": "x" * _SPACE if sqlite else None})
         connection.rollback()

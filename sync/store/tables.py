@@ -23,8 +23,8 @@ metadata = sa.MetaData(
 )
 
 
-def _template_id(*, key: bool = True) -> Column[str]:
-    return Column("template_id", String(255), ForeignKey("templates.template_id"), primary_key=key, nullable=False)
+def _template_id() -> Column[str]:
+    return Column("template_id", String(255), ForeignKey("templates.template_id"), primary_key=True)
 
 
 def _counts(*names: str) -> list[Column[int]]:

@@ -47,23 +47,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class WriteSet:
-    """Everything that one run writes.
-
-    Attributes:
-        document_of: returns the document that a change leads to.
-        origin: the origin that served the catalog.
-    """
+    """Everything that one run writes; `document_of` returns the document that a change leads to."""
 
     run: Run
     changes: ChangeSet
     rejected: Sequence[RejectedRecord]
     state: SyncState
     document_of: Callable[[Change], Document]
-    origin: str
+    origin: str  # of the served catalog
 
 
 class NewDocument(NamedTuple):
-    """A change with the document that it leads to, and the content hash of that document."""
+    """A change with the document that it leads to, and its content hash."""
 
     change: Change
     document: Document

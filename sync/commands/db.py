@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ from sync.store.state import accept_origin, recorded_origin
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+_NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
+"""Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
 
 
 @click.group(help="Create, upgrade, check, back up or restore the tables.")
@@ -136,3 +140,24 @@ def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
         hint = backups.native_command(engine, file, restore=restore)
         raise UsageError("This database is on a server; use the server's own tool.", hint=hint)
     return engine
+
+
+def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
+    """Return the shell command of the server's own backup or restore tool, without the password, which the tool requests."""
+    from sqlalchemy import URL
+
+    url = engine.url
+    if engine.dialect.name == "postgresql":
+        kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}
+        where = URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept).render_as_string()
+        options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", f"--dbname={where}"]
+        return shlex.join(
+            ["pg_restore", *options, str(file)] if restore else ["pg_dump", "--format=custom", f"--file={file}", where]
+        )
+    socket = url.query.get("unix_socket")
+    # These tools take `localhost` for a socket and ignore the port; the driver takes it for an address.
+    options = [f"--socket={socket}"] if socket else [f"--host={url.host or '127.0.0.1'}", f"--port={url.port or 3306}"]
+    options += [f"--user={url.username}"] * bool(url.username) + ["--password"] * bool(url.password)
+    if restore:
+        return f"{shlex.join(['mariadb', *options, str(url.database)])} < {shlex.quote(str(file))}"
+    return shlex.join(["mariadb-dump", "--single-transaction", *options, f"--result-file={file}", str(url.database)])

@@ -8,15 +8,12 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
-import shlex
 import sqlite3
 import stat
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import sqlalchemy as sa
 
 from sync.config.files import SIDE_FILES
 from sync.config.options import replaceable_file
@@ -38,27 +35,6 @@ if TYPE_CHECKING:
 
 PAGES = 1000
 """Number of pages copied in one step."""
-_NO_SECRETS = {"host", "port", "user", "sslmode", "sslrootcert"}
-"""Query parameters of a PostgreSQL URL that hold no secret, so that they may appear in a printed command."""
-
-
-def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
-    """Return the shell command of the server's own backup or restore tool, without the password, which the tool requests."""
-    url = engine.url
-    if engine.dialect.name == "postgresql":
-        kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}
-        where = sa.URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept).render_as_string()
-        options = ["--clean", "--if-exists", "--no-owner", "--single-transaction", f"--dbname={where}"]
-        return shlex.join(
-            ["pg_restore", *options, str(file)] if restore else ["pg_dump", "--format=custom", f"--file={file}", where]
-        )
-    socket = url.query.get("unix_socket")
-    # These tools take `localhost` for a socket and ignore the port; the driver takes it for an address.
-    options = [f"--socket={socket}"] if socket else [f"--host={url.host or '127.0.0.1'}", f"--port={url.port or 3306}"]
-    options += [f"--user={url.username}"] * bool(url.username) + ["--password"] * bool(url.password)
-    if restore:
-        return f"{shlex.join(['mariadb', *options, str(url.database)])} < {shlex.quote(str(file))}"
-    return shlex.join(["mariadb-dump", "--single-transaction", *options, f"--result-file={file}", str(url.database)])
 
 
 def back_up(engine: Engine, target: Path, *, step: Step = lambda _name: None, pages: int = PAGES) -> None:

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync.commands.db import native_command
 from sync.config.files import SIDE_FILES
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import schema
-from sync.store.backup import back_up, native_command, restore
+from sync.store.backup import back_up, restore
 from sync.store.engine import open_engine
 from sync.store.tables import VIEWS, metadata
 from tests.builders import Database

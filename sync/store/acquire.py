@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Status
 from sync.errors import DatabaseAway, DatabaseConflict, LeaseBusy
 from sync.retry_policy import RetryPolicy
-from sync.store.database_errors import RECONNECT, Retry
 from sync.store.engine import reading, writing
 from sync.store.lease import (
     REFRESH,
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.run_record import Run
+    from sync.store.database_errors import Retry
 
 PRECEDENCE_SECONDS = 10.0
 """How long refreshes let a waiting run go first; the run renews it, and after its death they wait no longer than this."""
@@ -111,7 +111,7 @@ class _Attempt:
 
     def until_certain(self, retry: Retry) -> Lease | LeaseBusy:
         """Attempt it, and again after conflicts and after a lost answer to COMMIT."""
-        waits = iter(RECONNECT.all_waits(retry.random))
+        waits = retry.reconnect_waits()
         while True:
             try:
                 return retry(self._acquire)

@@ -15,7 +15,7 @@ from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseAway, DatabaseConflict, DatabaseError, LeaseLost, SchemaError
 from sync.store import lease as leases
 from sync.store.bulk import batches
-from sync.store.database_errors import RECONNECT, Retry
+from sync.store.database_errors import Retry
 from sync.store.engine import reading, writing
 from sync.store.tables import held_removals, sync_runs, sync_state, template_versions, templates, unconfirmed_removals
 from sync.store.write import write_run
@@ -64,15 +64,7 @@ class Store:
         Raises:
             LeaseLost: a template is missing, so another run was applied since `load`.
         """
-        pauses = self._reconnect_waits()
-        while True:
-            try:
-                found = self._read_documents(ids)
-                break
-            except (DatabaseAway, DatabaseConflict):
-                if (pause := next(pauses, None)) is None:
-                    raise
-                self.retry.sleep(pause)
+        found = self.retry.while_away(lambda: self._read_documents(ids))
         if len(found) < len(set(ids)):
             raise LeaseLost(
                 "Another run changed the catalog during this run; nothing of this run was applied.",
@@ -96,15 +88,6 @@ class Store:
                     found[template_id] = document
         return found
 
-    def _reconnect_waits(self) -> Iterator[float]:
-        """Yield the waits of `RECONNECT` until their total has passed; an attempt may itself take a timeout."""
-        waits = RECONNECT.all_waits(self.retry.random)
-        ends = self.retry.monotonic() + sum(waits)
-        for wait in waits:
-            if self.retry.monotonic() > ends:
-                return
-            yield wait
-
     def apply(self, lease: leases.Lease, write_set: WriteSet, check_deadline: Callable[[], None] = lambda: None) -> None:
         """Write everything that a run found, and its result, in one transaction that also releases the lease.
 
@@ -123,7 +106,7 @@ class Store:
                 write_run(connection, lease.run_id, write_set)
                 leases.release(connection, lease)
 
-        pauses = self._reconnect_waits()
+        pauses = self.retry.reconnect_waits()
         for attempt in itertools.count(1):
             try:
                 self.retry(write)

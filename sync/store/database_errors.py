@@ -163,3 +163,21 @@ class Retry:
                     raise
                 self.sleep(wait)
         return work()
+
+    def while_away(self, read: Callable[[], T]) -> T:
+        """Run a transaction that only reads until it succeeds, for up to two minutes while the server is unreachable."""
+        for wait in self.reconnect_waits():
+            try:
+                return read()
+            except (DatabaseAway, DatabaseConflict):
+                self.sleep(wait)
+        return read()
+
+    def reconnect_waits(self) -> Iterator[float]:
+        """Yield the waits of `RECONNECT` until their total has passed; an attempt may itself take a timeout."""
+        waits = RECONNECT.all_waits(self.random)
+        ends = self.monotonic() + sum(waits)
+        for wait in waits:
+            if self.monotonic() > ends:
+                return
+            yield wait

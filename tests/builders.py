@@ -63,10 +63,11 @@ class Database:
         with self.engine.connect() as connection:
             return connection.execute(sa.text(query)).scalar()
 
-    def execute(self, statement: str) -> None:
-        """Run one statement."""
-        with self.engine.begin() as connection:
-            connection.execute(sa.text(statement))
+    def execute(self, *statements: str) -> None:
+        """Run statements, each in a transaction of its own."""
+        for statement in statements:
+            with self.engine.begin() as connection:
+                connection.execute(sa.text(statement))
 
     def dump(self, without: Collection[str] = ()) -> dict[str, list[str]]:
         """Return every table as sorted lines of text, to compare states and databases."""

@@ -246,12 +246,6 @@ def test_a_feed_end_that_was_set_back_by_hand_is_refused(database: Database) -> 
     _refuses(database, message, "Restore a backup, or correct last_seq.")
 
 
-def test_a_run_without_changes_writes_to_its_row_and_the_lease_only(database: Database) -> None:
-    sync(BEFORE, database.engine)
-    writes = [statement for statement in _statements(database, BEFORE) if _writes(statement)]
-    assert {each.split()[2 if each.startswith("INSERT") else 1] for each in writes} == {"sync_runs", "sync_lease"}
-
-
 def test_a_new_signature_writes_no_price_tag_or_ratio(database: Database) -> None:
     sync([record("1")], database.engine)
     statements = _statements(database, [record("1", Cover="https://media.example/cover.jpeg?x-expires=2")])

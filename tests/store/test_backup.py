@@ -93,13 +93,19 @@ def side_files(file: Path) -> list[str]:
 
 
 @pytest.fixture
-def backed_up(sqlite: Database, tmp_path: Path) -> tuple[Path, Path]:
-    """A database that contains AFTER, and an earlier backup that contains BEFORE."""
+def backup(sqlite: Database, tmp_path: Path) -> Path:
+    """A backup that contains BEFORE, of a database that contains AFTER by now."""
     sync(BEFORE, sqlite.engine)
     back_up(sqlite.engine, tmp_path / "backup.db")
     sync(AFTER, sqlite.engine)
     sqlite.engine.dispose()
-    return Path(str(sqlite.engine.url.database)), tmp_path / "backup.db"
+    return tmp_path / "backup.db"
+
+
+@pytest.fixture
+def file(backup: Path, sqlite: Database) -> Path:
+    """The file of the database."""
+    return Path(str(sqlite.engine.url.database))
 
 
 def test_a_backup_during_writes_is_complete(sqlite: Database, tmp_path: Path) -> None:
@@ -138,8 +144,7 @@ def test_a_backup_is_consistent(sqlite: Database, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
-def test_a_backup_after_a_killed_writer_holds_what_was_committed(backed_up: tuple[Path, Path], mode: str) -> None:
-    file, backup = backed_up
+def test_a_backup_after_a_killed_writer_holds_what_was_committed(file: Path, backup: Path, mode: str) -> None:
     assert exit_code_of(write_and_be_killed, str(file), mode) == -signal.SIGKILL
     assert side_files(file) == {"WAL": ["-wal", "-shm"], "DELETE": ["-journal"]}[mode]
     act("backup", file, backup)
@@ -155,8 +160,7 @@ def test_files_of_a_killed_process_with_the_same_number_are_replaced(sqlite: Dat
     assert not [*tmp_path.glob(".*"), *tmp_path.glob("backup.db?*")]
 
 
-def test_a_copy_is_never_readable_by_more_users_than_the_database(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_copy_is_never_readable_by_more_users_than_the_database(file: Path, backup: Path) -> None:
     file.chmod(0o640)
     modes: set[str] = set()
 
@@ -172,8 +176,7 @@ def test_a_copy_is_never_readable_by_more_users_than_the_database(backed_up: tup
 
 
 @pytest.mark.parametrize(("mode", "written"), [(0o400, "0o600"), (0o444, "0o644"), (0o440, "0o640")])
-def test_the_copy_of_a_read_only_file_can_be_written_by_its_owner(backed_up: tuple[Path, Path], mode: int, written: str) -> None:
-    file, backup = backed_up
+def test_the_copy_of_a_read_only_file_can_be_written_by_its_owner(file: Path, backup: Path, mode: int, written: str) -> None:
     backup.chmod(mode)
     file.unlink()
     act("restore", file, backup)
@@ -183,8 +186,7 @@ def test_the_copy_of_a_read_only_file_can_be_written_by_its_owner(backed_up: tup
     assert (present(backup), oct(backup.stat().st_mode & 0o777)) == (OLD, written)
 
 
-def test_a_backup_of_a_locked_database_is_refused_with_the_reason(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_backup_of_a_locked_database_is_refused_with_the_reason(file: Path, backup: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode=DELETE")
         other.execute("BEGIN EXCLUSIVE")
@@ -195,8 +197,7 @@ def test_a_backup_of_a_locked_database_is_refused_with_the_reason(backed_up: tup
 
 
 @pytest.mark.parametrize("every", [pytest.param(3, id="a few"), pytest.param(1, id="all", marks=pytest.mark.ci_slice)])
-def test_a_backup_killed_at_any_step_leaves_the_last_backup_and_the_database(backed_up: tuple[Path, Path], every: int) -> None:
-    file, backup = backed_up
+def test_a_backup_killed_at_any_step_leaves_the_last_backup_and_the_database(file: Path, backup: Path, every: int) -> None:
     number = 1
     while (code := exit_code_of(act_and_be_killed, "backup", str(file), str(backup), number)) != 0:
         assert code == -signal.SIGKILL
@@ -206,23 +207,20 @@ def test_a_backup_killed_at_any_step_leaves_the_last_backup_and_the_database(bac
     assert (present(file), present(backup)) == (NEW, NEW)
 
 
-def test_a_backup_replaces_no_link_directory_or_database(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
-    file, backup = backed_up
-    engine = open_engine(f"sqlite:///{file}")
+def test_a_backup_replaces_no_link_directory_or_database(file: Path, backup: Path, tmp_path: Path) -> None:
     link, same = tmp_path / "link.db", tmp_path / "same.db"
     link.symlink_to(backup)
     same.hardlink_to(file)
     for strange in (link, tmp_path, file, same, Path("/dev/null"), tmp_path / ("long" * 80)):
         with pytest.raises(UsageError):
-            back_up(engine, strange)
+            act("backup", file, strange)
     for impossible in (tmp_path / "no such folder" / "backup.db", backup / "below a file"):
         with pytest.raises(DatabaseError):
-            back_up(engine, impossible)
+            act("backup", file, impossible)
     assert (present(file), present(backup)) == (NEW, OLD)
 
 
-def test_the_commands_print_the_result_or_the_command_of_a_server(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
-    file, _backup = backed_up
+def test_the_commands_print_the_result_or_the_command_of_a_server(file: Path, tmp_path: Path) -> None:
     variables = {"DATABASE_URL": f"sqlite:///{file}"}
     made = template_sync("db", "backup", "new.db", folder=tmp_path, variables=variables)
     assert (made.code, "The backup new.db was written and verified" in made.err) == (0, True)
@@ -319,11 +317,11 @@ def test_an_older_backup_of_a_server_is_restored_into_an_empty_database(empty_da
             schema.upgrade(engine)
         assert refused.value.hint.endswith("restore it into an empty database.")
     name = engine.url.database
-    for statement in {
+    emptied = {
         "postgresql": ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public"),
         "mariadb": (f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}`", f"USE `{name}`"),
-    }[empty_database.kind]:
-        empty_database.execute(statement)
+    }
+    empty_database.execute(*emptied[empty_database.kind])
     assert paste(engine, native_command(engine, file, restore=True)) == 0
     schema.upgrade(engine)
     sync(BEFORE, engine)
@@ -346,8 +344,7 @@ def killed_restores(file: Path, backup: Path, prepare: Callable[[], None], every
         yield number
 
 
-def test_a_restore_brings_back_the_backed_up_database(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_restore_brings_back_the_backed_up_database(file: Path, backup: Path) -> None:
     other_file = Path(f"{file}-wal.kept")
     other_file.write_text("of another program")
     before = backup.read_bytes()
@@ -366,9 +363,8 @@ LEFT_BY = {"nothing": None, "a killed writer": write_and_be_killed, "a killed re
 
 @pytest.mark.parametrize("left_by", ["nothing", *(pytest.param(each, marks=pytest.mark.ci_slice) for each in [*LEFT_BY][1:])])
 def test_a_restore_killed_at_any_step_leaves_the_old_or_the_new_database(
-    backed_up: tuple[Path, Path], left_by: str, tmp_path: Path
+    file: Path, backup: Path, left_by: str, tmp_path: Path
 ) -> None:
-    file, backup = backed_up
     shutil.copy(file, tmp_path / "kept.db")
 
     def prepare() -> None:
@@ -387,8 +383,7 @@ REMAINS = ["nothing", "side files of a deleted database", "a file that is not a 
 
 
 @pytest.mark.parametrize("remains", [REMAINS[0], *(pytest.param(each, marks=pytest.mark.ci_slice) for each in REMAINS[1:])])
-def test_without_a_database_the_backup_becomes_the_file(backed_up: tuple[Path, Path], remains: str) -> None:
-    file, backup = backed_up
+def test_without_a_database_the_backup_becomes_the_file(file: Path, backup: Path, remains: str) -> None:
     # A valid log: SQLite would apply it to the restored file, which would then be neither of the two databases.
     assert exit_code_of(write_and_be_killed, str(file), "WAL", "") == -signal.SIGKILL
     left = {side: Path(f"{file}{side}").read_bytes() for side in ("-wal", "-shm")}
@@ -416,8 +411,7 @@ def read_and_wait(file: str, begin: str, reading: object, done: object) -> None:
 
 @pytest.mark.ci_slice  # SQLite waits for the lock
 @pytest.mark.parametrize("begin", ["BEGIN", "SELECT 'no transaction'"])
-def test_a_restore_is_refused_while_another_process_has_the_database_open(backed_up: tuple[Path, Path], begin: str) -> None:
-    file, backup = backed_up
+def test_a_restore_is_refused_while_another_process_has_the_database_open(file: Path, backup: Path, begin: str) -> None:
     reading, done = PROCESSES.Event(), PROCESSES.Event()
     reader = PROCESSES.Process(target=read_and_wait, args=(str(file), begin, reading, done))
     reader.start()
@@ -432,16 +426,14 @@ def test_a_restore_is_refused_while_another_process_has_the_database_open(backed
     assert present(file) == NEW
 
 
-def test_a_restore_is_refused_during_a_run(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_restore_is_refused_during_a_run(file: Path, backup: Path) -> None:
     database = opened(file)
     take_lease(database.engine)
     with pytest.raises(LeaseBusy, match="A run holds the lease"):
         restore(database.engine, backup)
 
 
-def test_a_file_that_is_not_a_backup_is_refused_and_nothing_is_changed(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
-    file, backup = backed_up
+def test_a_file_that_is_not_a_backup_is_refused_and_nothing_is_changed(file: Path, backup: Path, tmp_path: Path) -> None:
     whole, bad = backup.read_bytes(), tmp_path / "bad.db"
     for kind, content in (
         (SchemaError, b""),
@@ -476,8 +468,7 @@ def execute(file: Path, statements: str) -> None:
         connection.executescript(statements)
 
 
-def test_the_next_restore_removes_the_files_of_a_killed_one_and_not_of_an_active_one(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_the_next_restore_removes_the_files_of_a_killed_one_and_not_of_an_active_one(file: Path, backup: Path) -> None:
     assert exit_code_of(act_and_be_killed, "restore", str(file), str(backup), 2) == -signal.SIGKILL
     (left,) = file.parent.glob(".templates.db.*.tmp")
     seen: list[bool] = []
@@ -507,8 +498,7 @@ INCOMPLETE = {
 
 
 @pytest.mark.parametrize("how", INCOMPLETE)
-def test_an_incomplete_backup_is_refused_and_the_database_stays(backed_up: tuple[Path, Path], how: str, tmp_path: Path) -> None:
-    file, backup = backed_up
+def test_an_incomplete_backup_is_refused_and_the_database_stays(file: Path, backup: Path, how: str, tmp_path: Path) -> None:
     bad = tmp_path / "bad.db"
     shutil.copy(backup, bad)
     execute(bad, "PRAGMA legacy_alter_table=ON;" + INCOMPLETE[how])
@@ -517,8 +507,7 @@ def test_an_incomplete_backup_is_refused_and_the_database_stays(backed_up: tuple
     assert present(file) == NEW
 
 
-def test_a_damaged_database_is_not_backed_up_but_can_be_restored(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_damaged_database_is_not_backed_up_but_can_be_restored(file: Path, backup: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[:8192] + bytes(65536) + whole[8192 + 65536 :])
     with pytest.raises(DatabaseError):
@@ -528,8 +517,7 @@ def test_a_damaged_database_is_not_backed_up_but_can_be_restored(backed_up: tupl
     assert present(file) == OLD
 
 
-def test_a_database_of_another_program_is_not_overwritten(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
-    _file, backup = backed_up
+def test_a_database_of_another_program_is_not_overwritten(backup: Path, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs.db"
     execute(theirs, "CREATE TABLE other (a)")
     before = theirs.read_bytes()
@@ -538,15 +526,13 @@ def test_a_database_of_another_program_is_not_overwritten(backed_up: tuple[Path,
     assert theirs.read_bytes() == before
 
 
-def test_a_backup_with_another_page_size_can_be_restored(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_backup_with_another_page_size_can_be_restored(file: Path, backup: Path) -> None:
     execute(backup, "PRAGMA page_size=8192; VACUUM")
     act("restore", file, backup)
     assert present(file) == OLD
 
 
-def test_a_restore_does_not_change_a_backup_that_a_killed_process_left(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_restore_does_not_change_a_backup_that_a_killed_process_left(file: Path, backup: Path) -> None:
     assert exit_code_of(write_and_be_killed, str(backup)) == -signal.SIGKILL
     before = [backup.read_bytes(), Path(f"{backup}-wal").read_bytes()]
     act("restore", file, backup)
@@ -554,8 +540,7 @@ def test_a_restore_does_not_change_a_backup_that_a_killed_process_left(backed_up
     assert present(file) == OLD
 
 
-def test_a_link_to_the_database_remains_a_link(backed_up: tuple[Path, Path], tmp_path: Path) -> None:
-    file, backup = backed_up
+def test_a_link_to_the_database_remains_a_link(file: Path, backup: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(file)
     file.unlink()
@@ -564,8 +549,7 @@ def test_a_link_to_the_database_remains_a_link(backed_up: tuple[Path, Path], tmp
     assert (link.is_symlink(), side_files(file), present(file)) == (True, [], OLD)
 
 
-def test_a_restore_checks_the_written_database(backed_up: tuple[Path, Path]) -> None:
-    file, backup = backed_up
+def test_a_restore_checks_the_written_database(file: Path, backup: Path) -> None:
 
     def damage(name: str) -> None:
         if name == "closed":
@@ -588,8 +572,7 @@ def act_on_a_full_disk(doing: str, file: str, backup: str, full_at: str) -> None
 
 
 @pytest.mark.parametrize(("doing", "full_at"), [("backup", "copying"), ("restore", "copying"), ("restore", "alone")])
-def test_on_a_full_disk_nothing_is_changed(backed_up: tuple[Path, Path], doing: str, full_at: str) -> None:
-    file, backup = backed_up
+def test_on_a_full_disk_nothing_is_changed(file: Path, backup: Path, doing: str, full_at: str) -> None:
     (other := file.parent / "another disk").mkdir()
     backup = backup.rename(other / "backup.db")
     assert exit_code_of(act_on_a_full_disk, doing, str(file), str(backup), full_at) == 0

@@ -45,8 +45,8 @@ _AT_COMMIT = "CREATE CONSTRAINT TRIGGER losing AFTER {what} DEFERRABLE INITIALLY
 def losing(database: Database, what: str, times: int, *, at_commit: bool = False) -> Iterator[None]:
     """Make the first transactions with this statement conflict."""
     first, *rest = _TRIGGERS[database.kind]
-    for statement in [first, _AT_COMMIT] if at_commit else [first, *rest]:
-        database.execute(statement.replace("{what}", what).replace("{times}", str(times)))
+    making = [first, _AT_COMMIT] if at_commit else [first, *rest]
+    database.execute(*(statement.replace("{what}", what).replace("{times}", str(times)) for statement in making))
     try:
         yield
     finally:
@@ -54,8 +54,7 @@ def losing(database: Database, what: str, times: int, *, at_commit: bool = False
             "postgresql": ["DROP FUNCTION lose CASCADE", "DROP SEQUENCE lost"],
             "mariadb": ["DROP TRIGGER losing", "DROP TABLE lost"],
         }
-        for statement in undo[database.kind]:
-            database.execute(statement)
+        database.execute(*undo[database.kind])
 
 
 def test_a_run_gets_the_lease_after_four_conflicts(server: Database) -> None:

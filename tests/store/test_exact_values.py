@@ -124,13 +124,6 @@ def test_a_time_without_a_zone_is_refused(database: Database) -> None:
         connection.execute(sa.update(sync_state).values(unreconciled_since=datetime(2026, 1, 1)))  # noqa: DTZ001 - tested here
 
 
-def test_release_times_hold_from_1970_to_the_end_of_9999(database: Database) -> None:
-    sync([record("1", ReleaseOnlineTime=0), record("2", ReleaseOnlineTime=253402300799)], database.engine)
-    assert [row["released_at"].isoformat() for row in database.rows("templates", "template_id")] == [
-        "1970-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00",
-    ]  # fmt: skip
-
-
 def test_unknown_fields_are_stored_exactly(database: Database) -> None:
     unknown = {"deep": [{"🔥": None, "b": [True, False, 1.5, 10**40, 1e-7, "a\\u0000b", "\N{LINE SEPARATOR}"]}], "": ""}
     sync([record("1", Unknown=unknown)], database.engine)

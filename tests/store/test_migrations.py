@@ -147,7 +147,7 @@ def test_differences_from_the_models_are_named_and_other_tables_ignored(migratab
      ["sync_lease has 2 rows instead of one; docs/database.md describes how to insert it."]),
 ])  # fmt: skip
 def test_a_missing_view_or_row_is_a_difference(statements: list[str], expected: list[str], migratable: Database) -> None:
-    execute_all(migratable, statements)
+    migratable.execute(*statements)
     assert list(schema.differences(migratable.engine)) == expected
 
 
@@ -161,9 +161,9 @@ def test_a_missing_table_is_a_difference_although_it_and_its_views_cannot_be_rea
 def test_a_view_that_cannot_be_read_is_a_difference(migratable: Database) -> None:
     if migratable.kind == "postgresql":
         pytest.skip("PostgreSQL drops no table that a view selects from")
-    execute_all(migratable, [
-        "CREATE TABLE own (a integer)", "DROP VIEW picker", "CREATE VIEW picker AS SELECT a FROM own", "DROP TABLE own",
-    ])  # fmt: skip
+    migratable.execute(
+        "CREATE TABLE own (a integer)", "DROP VIEW picker", "CREATE VIEW picker AS SELECT a FROM own", "DROP TABLE own"
+    )
     (difference,) = schema.differences(migratable.engine)
     assert difference.startswith("The view picker cannot be read: ")
 
@@ -423,16 +423,11 @@ def reader(empty_database: Database) -> Iterator[sa.Engine | None]:
         return
     name = f"sync_test_reader_{os.getpid()}"
     drop = {"postgresql": f"DROP ROLE IF EXISTS {name}", "mariadb": f"DROP USER IF EXISTS {name}@'%'"}[empty_database.kind]
-    execute_all(empty_database, [drop, *documented_grants(empty_database.kind, name, str(engine.url.database))])
+    empty_database.execute(drop, *documented_grants(empty_database.kind, name, str(engine.url.database)))
     as_reader = open_engine(engine.url.set(username=name, password="...").render_as_string(hide_password=False))
     yield as_reader
     as_reader.dispose()
-    execute_all(empty_database, [f"DROP OWNED BY {name}"] * (empty_database.kind == "postgresql") + [drop])
-
-
-def execute_all(database: Database, statements: list[str]) -> None:
-    for statement in statements:
-        database.execute(statement)
+    empty_database.execute(*[f"DROP OWNED BY {name}"] * (empty_database.kind == "postgresql"), drop)
 
 
 def documented_grants(kind: str, role: str, database: str) -> list[str]:
@@ -467,9 +462,11 @@ def test_views_of_apps_and_grants_of_readers_are_kept(empty_database: Database, 
 
 def test_a_view_that_selects_a_dropped_column_is_refused_by_name(empty_database: Database) -> None:
     schema.upgrade(empty_database.engine, "0006")
-    empty_database.execute("CREATE VIEW mine AS SELECT template_id, fingerprint FROM templates")
-    empty_database.execute("CREATE VIEW other AS SELECT template_id, title FROM templates")
-    empty_database.execute("CREATE VIEW plans AS SELECT host, next_run_at FROM planned_runs")  # a column of another table
+    empty_database.execute(
+        "CREATE VIEW mine AS SELECT template_id, fingerprint FROM templates",
+        "CREATE VIEW other AS SELECT template_id, title FROM templates",
+        "CREATE VIEW plans AS SELECT host, next_run_at FROM planned_runs",  # a column of another table
+    )
     with pytest.raises(SchemaError, match=r"wire_fields\): mine\.$"):
         schema.upgrade(empty_database.engine)
     empty_database.execute("DROP VIEW mine")
@@ -516,18 +513,18 @@ def test_the_documented_rights_suffice_for_upgrades_and_runs(empty_database: Dat
             [f"DROP USER {role}@'%'" for role in (owner, writer)],
         ),
     }[empty_database.kind]
-    execute_all(empty_database, first)
+    empty_database.execute(*first)
     as_owner, as_writer = (
         open_engine(url.set(username=role, password=None).render_as_string(hide_password=False)) for role in (owner, writer)
     )
     try:
         schema.upgrade(as_owner)
-        execute_all(empty_database, then)
+        empty_database.execute(*then)
         for source in (BEFORE, AFTER, BEFORE):
             assert sync(source, as_writer).error is None
         assert anomalies(as_writer) == []
     finally:
-        execute_all(empty_database, last)
+        empty_database.execute(*last)
 
 
 # Installations ----------------------------------------------------------------------------------------------------------

@@ -226,13 +226,11 @@ TRIGGERS = {
 
 def test_views_indexes_and_triggers_of_other_programs_are_kept(old: Database) -> None:
     engine = old.engine
-    for statement in (*THEIRS, *TRIGGERS[old.kind]):
-        old.execute(statement)
+    old.execute(*THEIRS, *TRIGGERS[old.kind])
     if old.kind != "sqlite":  # a server stores the columns of *, and one of them is dropped
         with pytest.raises(SchemaError, match=r": their_whole\.$"):
             schema.upgrade(engine)
-        old.execute("DROP VIEW their_whole")
-        old.execute("CREATE VIEW their_whole AS SELECT template_id, title FROM templates")
+        old.execute("DROP VIEW their_whole", "CREATE VIEW their_whole AS SELECT template_id, title FROM templates")
     schema.upgrade(engine)
     assert select(engine, "SELECT * FROM their_notes") == [], "the upgrade changes no row"
     assert "their_index" in {index["name"] for index in sa.inspect(engine).get_indexes("templates")}
@@ -251,8 +249,7 @@ def test_the_grants_of_a_reader_are_kept(old: Database) -> None:
     role = f"sync_test_0_1_0_{os.getpid()}"
     named = {"postgresql": role, "mariadb": f"{role}@'%'"}[old.kind]
     old.execute({"postgresql": f"CREATE ROLE {role} LOGIN", "mariadb": f"CREATE OR REPLACE USER {named}"}[old.kind])
-    for granted in ("templates", "current_templates", "sync_status"):
-        old.execute(f"GRANT SELECT ON {granted} TO {named}")
+    old.execute(*(f"GRANT SELECT ON {granted} TO {named}" for granted in ("templates", "current_templates", "sync_status")))
     as_reader = open_engine(old.engine.url.set(username=role, password=None).render_as_string(hide_password=False))
     try:
         before = select(as_reader, CURRENT)
@@ -265,10 +262,8 @@ def test_the_grants_of_a_reader_are_kept(old: Database) -> None:
             with pytest.raises(sa.exc.DBAPIError, match="denied"):
                 select(as_reader, refused)
     finally:
-        for statement in {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}[
-            old.kind
-        ]:
-            old.execute(statement)
+        dropped = {"postgresql": [f"DROP OWNED BY {role}", f"DROP ROLE {role}"], "mariadb": [f"DROP USER {named}"]}
+        old.execute(*dropped[old.kind])
 
 
 # With open readers ----------------------------------------------------------------------------------------------------

@@ -198,8 +198,7 @@ def test_triggers_of_other_programs_on_a_view_are_kept(empty_database: Database)
         ],
     }.get(empty_database.kind, [])
     schema.upgrade(empty_database.engine, "0003")
-    for statement in ("CREATE TABLE noted (template_id VARCHAR(255))", *make):
-        empty_database.execute(statement)
+    empty_database.execute("CREATE TABLE noted (template_id VARCHAR(255))", *make)
     schema.upgrade(empty_database.engine)
     sync(BEFORE, empty_database.engine)
     if make:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from sqlalchemy import URL
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.config.addresses import origin_of
@@ -137,15 +138,13 @@ def restore(context: Context, *, file: Path) -> None:
 def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
     engine = context.engine()
     if engine.dialect.name != "sqlite":
-        hint = backups.native_command(engine, file, restore=restore)
+        hint = native_command(engine, file, restore=restore)
         raise UsageError("This database is on a server; use the server's own tool.", hint=hint)
     return engine
 
 
 def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
     """Return the shell command of the server's own backup or restore tool, without the password, which the tool requests."""
-    from sqlalchemy import URL
-
     url = engine.url
     if engine.dialect.name == "postgresql":
         kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}

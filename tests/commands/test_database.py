@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ from tests.faults import sync
 from tests.servers import mariadb_in, own_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from tests.builders import Database
     from tests.command_line import Result
 
@@ -121,22 +123,27 @@ def test_each_form_of_the_name_is_the_same_sqlite_file(name: str, sqlite: Databa
     assert names <= {"templates.db", "templates.db-wal", "templates.db-shm"}, "no other file is created"
 
 
-def test_a_table_without_a_grant_is_reported_with_a_hint_to_grant(database: Database, tmp_path: Path) -> None:
+@contextmanager
+def account(database: Database, grants: Iterable[str]) -> Iterator[str]:
+    """Create an account of a server with these grants; yield the URL with it. In a grant, {to} is its name, {in} the database."""
     if database.kind == "sqlite":
         pytest.skip("SQLite has no grants")
-    account, identified = {"postgresql": ("sync_test_other", "LOGIN PASSWORD 'x'"), "mariadb": ("sync_test_other", "")}[
-        database.kind
-    ]
-    name = database.engine.url.database
-    make = f"CREATE USER {account} {identified}" if database.kind == "postgresql" else f"CREATE USER {account} IDENTIFIED BY 'x'"
-    grant = [] if database.kind == "postgresql" else [f"GRANT SELECT ON {name}.sync_alembic_version TO {account}"]
-    for statement in (f"DROP USER IF EXISTS {account}", make, *grant):
-        database.execute(statement)
+    postgresql, name = database.kind == "postgresql", f"sync_test_other_{os.getpid()}"
+    database.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'x'" if postgresql else f"CREATE USER {name} IDENTIFIED BY 'x'")
     try:
-        url = database.engine.url.set(username=account, password="x", drivername=database.kind)
-        refused = status_at(url.render_as_string(hide_password=False), tmp_path)
+        for grant in grants:
+            database.execute(grant.format_map({"to": name, "in": database.engine.url.database}))
+        url = database.engine.url.set(username=name, password="x", drivername=database.kind)
+        yield url.render_as_string(hide_password=False)
     finally:
-        database.execute(f"DROP USER {account}")
+        database.execute(f"DROP OWNED BY {name}" if postgresql else "SELECT 1")
+        database.execute(f"DROP USER {name}")
+
+
+def test_a_table_without_a_grant_is_reported_with_a_hint_to_grant(database: Database, tmp_path: Path) -> None:
+    grants = ["GRANT SELECT ON {in}.sync_alembic_version TO {to}"] if database.kind == "mariadb" else []
+    with account(database, grants) as url:
+        refused = status_at(url, tmp_path)
     assert (refused.code, "Grant this user" in refused.err, "directory" in refused.err) == (69, True, False), refused.err
 
 
@@ -262,25 +269,12 @@ def test_the_duration_of_a_run_includes_its_commit(sqlite: Database, tmp_path: P
 @pytest.mark.parametrize("table", ["template_versions", "unconfirmed_removals"])
 def test_doctor_reports_a_table_without_write_permission(database: Database, table: str, tmp_path: Path) -> None:
     """As after an upgrade by another role: the role of the program may only read the new tables."""
-    if database.kind == "sqlite":
-        pytest.skip("SQLite has no grants")
-    role, name = f"sync_test_writer_{os.getpid()}", database.engine.url.database
-    postgresql = database.kind == "postgresql"
-    database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'x'" if postgresql else f"CREATE USER {role} IDENTIFIED BY 'x'")
-    try:
-        if postgresql:
-            kinds = ("TABLES", "SEQUENCES")
-            grants = [f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {role}" for kind in kinds]
-            grants += [f"REVOKE INSERT ON {table} FROM {role}"]
-        else:
-            names = [*metadata.tables, "sync_alembic_version", *VIEWS]
-            grants = [f"GRANT {'SELECT' if each == table else 'ALL'} ON {name}.{each} TO {role}" for each in names]
-        for grant in grants:
-            database.execute(grant)
-        url = database.engine.url.set(username=role, password="x", drivername=database.kind).render_as_string(hide_password=False)
-        with Sandbox(records(3)) as sandbox:
-            checked = template_sync("doctor", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=url))
-    finally:
-        database.execute(f"DROP OWNED BY {role}" if postgresql else "SELECT 1")
-        database.execute(f"DROP ROLE {role}" if postgresql else f"DROP USER {role}")
+    if database.kind == "postgresql":
+        grants = [f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {{to}}" for kind in ("TABLES", "SEQUENCES")]
+        grants += [f"REVOKE INSERT ON {table} FROM {{to}}"]
+    else:
+        names = [*metadata.tables, "sync_alembic_version", *VIEWS]
+        grants = [f"GRANT {'SELECT' if each == table else 'ALL'} ON {{in}}.{each} TO {{to}}" for each in names]
+    with account(database, grants) as url, Sandbox(records(3)) as sandbox:
+        checked = template_sync("doctor", folder=tmp_path, variables=of_sandbox(sandbox, DATABASE_URL=url))
     assert (checked.code, table in checked.out, "Grant this user" in checked.out) == (69, True, True), checked.out

@@ -106,12 +106,8 @@ def test_doctor_fails_as_a_run_does_if_the_origin_is_another_one(sqlite: Databas
     record_origin(sqlite, OTHER)
     found = template_sync("doctor", "--json", folder=tmp_path, variables=settings)
     (origin,) = [check for check in json.loads(found.out) if check["name"] == "origin"]
-    assert (found.code, origin["result"], OTHER in origin["seen"], "db origin --accept" in origin["advice"]) == (
-        78,
-        "failed",
-        True,
-        True,
-    )
+    assert (found.code, origin["result"]) == (78, "failed")
+    assert (OTHER in origin["seen"], "db origin --accept" in origin["advice"]) == (True, True)
     assert template_sync("run", folder=tmp_path, variables=settings).code == 78
 
 

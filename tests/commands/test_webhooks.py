@@ -81,13 +81,7 @@ def test_the_commands_of_webhooks_work_and_show_no_secret(shop: Shop) -> None:
         "name", "origin", "per", "enabled", "cursor", "seq", "behind", "attempts", "failing_since", "next_attempt_at",
         "last_attempt_at", "last_status", "last_answer", "paused",
     }  # fmt: skip
-    assert (listed["seq"], listed["behind"], listed["attempts"], listed["last_status"], listed["paused"]) == (
-        0,
-        2,
-        1,
-        410,
-        "gone",
-    )
+    assert [listed[name] for name in ("seq", "behind", "attempts", "last_status", "paused")] == [0, 2, 1, 410, "gone"]
     assert "paused (gone)" in shop("webhooks", "list").out
     assert "check       shop: paused (gone), 2 changes pending" in shop("status").out
     assert shop.json("status")["webhooks"][0]["paused"] == "gone"

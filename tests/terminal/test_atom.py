@@ -29,24 +29,6 @@ def parse(text: str) -> Any:
     return found
 
 
-def test_each_change_is_an_entry_with_its_fields_as_text_newest_first() -> None:
-    old = {**change("added", **TITLES), "cursor": "ab-1-00", "at": "2026-01-01T00:00:00Z"}
-    new = {**change("changed", field("title", "狗", "猫"), **TITLES), "cursor": "ab-2-00", "at": "2026-01-02T00:00:00Z"}
-    found = parse(as_atom([old, new], "ab", self_url="https://example.com/feed.xml"))
-    assert (found.feed.id, found.feed.updated) == ("tag:crun-template-sync,2026:feed:ab", "2026-01-02T00:00:00Z")
-    assert (found.feed.author, found.feed.links[0].href) == ("crun-template-sync", "https://example.com/feed.xml")
-    assert [entry.title for entry in found.entries] == ["Changed: Cat · 猫", "New: Cat · 猫"]
-    assert [entry.id for entry in found.entries] == [f"tag:crun-template-sync,2026:change:ab-{seq}-00" for seq in (2, 1)]
-    assert "狗 → 猫" in found.entries[0].content[0].value
-    assert "720p 2" in found.entries[1].content[0].value
-    assert {entry.content[0].type for entry in found.entries} == {"text/plain"}
-
-
-def test_a_feed_without_changes_is_valid() -> None:
-    found = parse(as_atom([], "ab"))
-    assert (found.entries, found.feed.updated, found.feed.get("links")) == ([], "1970-01-01T00:00:00Z", None)
-
-
 @pytest.mark.parametrize("hostile", [
     "</title><script>alert(1)</script>", "]]>", "&lt;b&gt;", "a\x00b\x0bc\ufffed\uffff", "half \ud800 pair",
     "\u202eturned", "\x1b[31m",
@@ -90,15 +72,26 @@ WHOLE = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def test_the_text_of_a_feed() -> None:
+def test_the_text_of_a_feed_is_valid_for_a_feed_reader() -> None:
     fields = [field("input_num", 1, 2), field("duration_ms", 3, 4)]
     first = {**change("changed", *fields, template_id="2\x00"), "cursor": "ab-7-00"}
     last = {**change("removed", **TITLES), "cursor": "ab-8-00", "seq": 8, "at": "2026-01-02T00:00:00Z"}
     assert as_atom([first, last], "ab", self_url="https://example.com/feed.xml\x00") == WHOLE
+    found = parse(WHOLE)
+    assert (found.feed.author, found.feed.updated) == ("crun-template-sync", "2026-01-02T00:00:00Z")
+    assert [entry.title for entry in found.entries] == ["Removed: Cat · 猫", "Changed: 2\N{REPLACEMENT CHARACTER}"]
+    assert {entry.content[0].type for entry in found.entries} == {"text/plain"}
 
 
-def test_the_text_of_a_feed_without_changes() -> None:
-    assert as_atom([], "ab") == WHOLE[: WHOLE.index("  <link")].replace("2026-01-02", "1970-01-01") + "</feed>\n"
+def test_the_text_of_a_feed_without_changes_is_valid_for_a_feed_reader() -> None:
+    text = as_atom([], "ab")
+    assert text == WHOLE[: WHOLE.index("  <link")].replace("2026-01-02", "1970-01-01") + "</feed>\n"
+    assert parse(text).entries == []
+
+
+def test_an_added_template_has_its_prices_in_the_text_of_its_entry() -> None:
+    (entry,) = parse(as_atom([change("added", **TITLES)], "ab")).entries
+    assert (entry.title, "720p 2" in entry.content[0].value) == ("New: Cat · 猫", True)
 
 
 def test_a_change_without_a_document_has_its_id_as_title() -> None:

@@ -98,42 +98,25 @@ NOTHING: dict[str, Any] = {
 
 def test_the_row_of_a_template() -> None:
     full = {
-        "template_id": "1\x1b",
-        "title": "猫\x1b",
-        "title_en": "Cat\x1b",
-        "input_num": 2,
-        "input_requirement": "SINGLE\x1b",
+        "template_id": "1\x1b", "title": "猫\x1b", "title_en": "Cat\x1b", "input_num": 2, "input_requirement": "SINGLE\x1b",
         "template_type": "BEGIN\x1b",
         "tags": [{"name": "热", "name_en": "Hot\x1b"}, {"name": "舞\x1b", "name_en": None}],
         "consume_items": [{"resolution": "480p", "credit": 1}, {"resolution": "720p", "credit": 2.5}],
-    }
+    }  # fmt: skip
     assert template_rows([full, NOTHING]) == [
         ["ID", "TITLE", "PRICES", "INPUT", "TYPE", "TAGS"],
-        [
-            "1\\x1b", "Cat\\x1b · 猫\\x1b", "480p 1  720p 2.5", "2 × SINGLE\\x1b", "BEGIN\\x1b", "Hot\\x1b, 舞\\x1b",
-        ],
+        ["1\\x1b", "Cat\\x1b · 猫\\x1b", "480p 1  720p 2.5", "2 × SINGLE\\x1b", "BEGIN\\x1b", "Hot\\x1b, 舞\\x1b"],
         ["2", "", "", "? × ?", "", ""],
-    ]  # fmt: skip
+    ]
     assert template_rows([{**NOTHING, "input_num": 0}])[1][3] == "0 × ?"
 
 
-def test_the_row_of_a_tag() -> None:
-    counts: list[dict[str, Any]] = [
-        {"name": "热\n", "name_en": "Hot\n", "templates": 3},
-        {"name": "舞", "name_en": None, "templates": 1},
-        {"name": None, "name_en": "x", "templates": 0},
-    ]
-    assert tag_rows(counts) == [
-        ["TAG", "EN", "TEMPLATES"],
-        ["热\\n", "Hot\\n", "3"],
-        ["舞", "", "1"],
-        ["", "x", "0"],
-    ]
-
-
-def test_the_row_of_a_type() -> None:
-    counts: list[dict[str, Any]] = [{"type": "BEGIN\n", "templates": 3}, {"type": None, "templates": 1}]
-    assert type_rows(counts) == [["TYPE", "TEMPLATES"], ["BEGIN\\n", "3"], ["(none)", "1"]]
+def test_the_rows_of_tags_and_types() -> None:
+    tags = [("热\n", "Hot\n", 3), ("舞", None, 1), (None, "x", 0)]
+    rows = tag_rows({"name": name, "name_en": name_en, "templates": count} for name, name_en, count in tags)
+    assert rows == [["TAG", "EN", "TEMPLATES"], ["热\\n", "Hot\\n", "3"], ["舞", "", "1"], ["", "x", "0"]]
+    rows = type_rows([{"type": "BEGIN\n", "templates": 3}, {"type": None, "templates": 1}])
+    assert rows == [["TYPE", "TEMPLATES"], ["BEGIN\\n", "3"], ["(none)", "1"]]
 
 
 def test_the_row_of_a_run() -> None:

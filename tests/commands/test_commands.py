@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from tests.builders import Database
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which the demo has run."""
-    folder = tmp_path_factory.mktemp("filled")
-    assert template_sync("demo", folder=folder).code == 0
-    return folder
-
-
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox(make_catalog(120, 3)) as server:
@@ -169,10 +161,10 @@ def test_changes_follows_the_feed(tmp_path: Path) -> None:
         follower.wait()
 
 
-def test_output_has_colours_only_if_they_are_forced_or_on_a_terminal(filled: Path) -> None:
-    assert "\x1b[" not in template_sync("changes", folder=filled).out
-    assert "\x1b[" in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1"}).out
-    assert "\x1b[" not in template_sync("changes", folder=filled, variables={"FORCE_COLOR": "1", "NO_COLOR": "1"}).out
+def test_output_has_colours_only_if_they_are_forced_or_on_a_terminal(sqlite: Database, tmp_path: Path) -> None:
+    run_with(records(1), sqlite.engine)
+    for variables, colored in (({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)):
+        assert ("\x1b[" in template_sync("changes", folder=tmp_path, variables=variables).out) == colored
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]])

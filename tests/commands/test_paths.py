@@ -49,52 +49,38 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("path", IN_USE)
-def test_a_metrics_file_that_has_another_use_is_refused(path: str, settings: dict[str, str], tmp_path: Path) -> None:
-    before = contents(tmp_path)
-    refused = template_sync("run", folder=tmp_path, variables={**settings, "SYNC_METRICS_FILE": path})
-    assert refused.code == 78
-    assert f"SYNC_METRICS_FILE: {path} is {IN_USE[path]}" in refused.err
-    assert contents(tmp_path) == before
-
-
-@pytest.mark.parametrize("path", IN_USE)
-@pytest.mark.parametrize("line", ["db backup", "run --record"])
-def test_a_backup_or_recording_over_a_file_in_use_is_refused(
-    line: str, path: str, settings: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize(("line", "variable"), [
+    ("run", "SYNC_METRICS_FILE"), ("run", "SYNC_SITE_DIR"), ("db backup", ""), ("run --record", ""), ("site", ""),
+    ("demo --site", ""),
+])  # fmt: skip
+def test_nothing_is_written_over_a_file_in_use(
+    line: str, variable: str, path: str, settings: dict[str, str], tmp_path: Path
 ) -> None:
     before = contents(tmp_path)
-    refused = template_sync(*line.split(), path, folder=tmp_path, variables=settings)
-    assert (refused.code, f" is {IN_USE[path]}." in refused.err) == (2, True), refused.err
+    if variable:
+        refused = template_sync(line, folder=tmp_path, variables={**settings, variable: path})
+        expected = (78, f"{variable}: {path} is {IN_USE[path]}")
+    else:
+        refused = template_sync(*line.split(), path, folder=tmp_path, variables=settings)
+        expected = (2, f" is {IN_USE[path]}.")
+    assert (refused.code, expected[1] in refused.err) == (expected[0], True), refused.err
     assert contents(tmp_path) == before
 
 
-@pytest.mark.parametrize("path", IN_USE)
-def test_a_gallery_in_place_of_a_file_in_use_is_refused(path: str, settings: dict[str, str], tmp_path: Path) -> None:
-    before = {each.name for each in tmp_path.iterdir()}
-    refused = template_sync("run", folder=tmp_path, variables={**settings, "SYNC_SITE_DIR": path})
-    assert (refused.code, f"SYNC_SITE_DIR: {path} is {IN_USE[path]}" in refused.err) == (78, True), refused.err
-    for line in ("site", "demo --site"):
-        refused = template_sync(*line.split(), path, folder=tmp_path, variables=settings)
-        assert (refused.code, f" is {IN_USE[path]}." in refused.err) == (2, True), refused.err
-    assert {each.name for each in tmp_path.iterdir()} - before <= {"templates.db-wal", "templates.db-shm"}
-    assert template_sync("status", folder=tmp_path, variables=settings).code == 0
-
-
-def test_a_backup_over_the_side_files_of_a_linked_database_is_refused(settings: dict[str, str], tmp_path: Path) -> None:
-    linked = {**settings, "DATABASE_URL": "sqlite:///link.db"}
-    for path in ("templates.db", "templates.db-wal", "link.db-wal"):
-        assert template_sync("db", "backup", path, folder=tmp_path, variables=linked).code == 2
-
-
-@pytest.mark.parametrize("url", ["sqlite:///%74emplates%2Edb", "sqlite:///file:%2574emplates.db?uri=true"])
-def test_a_database_whose_name_is_percent_encoded_is_recognised(url: str, settings: dict[str, str], tmp_path: Path) -> None:
-    encoded, before = {**settings, "DATABASE_URL": url}, contents(tmp_path)
-    for path in ("templates.db", "templates.db-wal"):
-        refused = template_sync("run", folder=tmp_path, variables={**encoded, "SYNC_METRICS_FILE": path})
-        assert (refused.code, IN_USE[path] in refused.err) == (78, True), refused
-        for line in ("db backup", "run --record"):
-            refused = template_sync(*line.split(), path, folder=tmp_path, variables=encoded)
-            assert (refused.code, IN_USE[path] in refused.err) == (2, True), refused
+@pytest.mark.parametrize(("url", "paths"), [
+    ("sqlite:///link.db", ("templates.db", "templates.db-wal", "link.db-wal")),
+    ("sqlite:///%74emplates%2Edb", ("templates.db", "templates.db-wal")),
+    ("sqlite:///file:%2574emplates.db?uri=true", ("templates.db", "templates.db-wal")),
+])  # fmt: skip
+def test_the_files_of_a_database_with_a_linked_or_percent_encoded_name_are_in_use(
+    url: str, paths: tuple[str, ...], settings: dict[str, str], tmp_path: Path
+) -> None:
+    other, before = {**settings, "DATABASE_URL": url}, contents(tmp_path)
+    for path in paths:
+        for line, more in (("run", {"SYNC_METRICS_FILE": path}), (f"db backup {path}", {}), (f"run --record {path}", {})):
+            refused = template_sync(*line.split(), folder=tmp_path, variables={**other, **more})
+            use = IN_USE.get(path, "a side file of the database")
+            assert (refused.code, use in refused.err) == (78 if more else 2, True), (line, refused)
     assert contents(tmp_path) == before
 
 

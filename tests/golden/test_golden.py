@@ -20,21 +20,8 @@ from tests.builders import record, run_against, run_with, ticking
 from tests.command_line import command
 from tests.conftest import fresh
 from tests.daemons import Upstream
-from tests.golden.scenes import (
-    HOUR,
-    MINUTE,
-    START,
-    at_work,
-    held,
-    hostile_error,
-    killed,
-    planned,
-    refused,
-    rejected,
-    unconfirmed,
-    unreachable,
-    well,
-)
+from tests.golden import scenes
+from tests.golden.scenes import HOUR, MINUTE, START
 from tests.monitoring.figures import overview, run
 
 if TYPE_CHECKING:
@@ -103,17 +90,17 @@ def test_listings(sqlite: Database, tmp_path: Path) -> None:
 
 SCENES: dict[str, tuple[Callable[[Database], Any], timedelta]] = {
     "before the first run": (lambda _database: None, MINUTE),
-    "all is well": (well, 10 * MINUTE),
-    "nothing has run for hours": (well, 7 * HOUR),
-    **{f"code {code}": (refused(code), 2 * MINUTE) for code in (401, 402, 505, 455, 500, 422)},
-    "the server cannot be reached": (unreachable, MINUTE),
-    "removals are held": (held, 2 * MINUTE),
-    "a record is rejected": (rejected, MINUTE),
-    "removals are unconfirmed": (unconfirmed, MINUTE),
-    "a run is active": (at_work, timedelta(0)),
-    "a run was killed": (killed, MINUTE),
-    **{f"the next run is due at minute {minutes}": (planned(minutes), timedelta(0)) for minutes in (5, 0, -90)},
-    "an error with escape sequences": (hostile_error, MINUTE),
+    "all is well": (scenes.well, 10 * MINUTE),
+    "nothing has run for hours": (scenes.well, 7 * HOUR),
+    **{f"code {code}": (scenes.refused(code), 2 * MINUTE) for code in (401, 402, 505, 455, 500, 422)},
+    "the server cannot be reached": (scenes.unreachable, MINUTE),
+    "removals are held": (scenes.held, 2 * MINUTE),
+    "a record is rejected": (scenes.rejected, MINUTE),
+    "removals are unconfirmed": (scenes.unconfirmed, MINUTE),
+    "a run is active": (scenes.at_work, timedelta(0)),
+    "a run was killed": (scenes.killed, MINUTE),
+    **{f"the next run is due at minute {minutes}": (scenes.planned(minutes), timedelta(0)) for minutes in (5, 0, -90)},
+    "an error with escape sequences": (scenes.hostile_error, MINUTE),
 }
 
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -55,8 +56,8 @@ def fetching(origin: str, pages: int) -> None:
     settings = load({"base_url": f"{origin}/v1", "rate": "0"}, {"CRUN_API_KEY": KEY}, None).settings
 
     def project(workers: int) -> None:
-        with ApiClient(settings, KEY) as endpoint:
-            for _ in endpoint.get_many([{"page": number, "page_size": PAGE} for number in range(1, pages + 1)], workers):
+        with ApiClient(replace(settings, concurrency=workers), KEY) as endpoint:
+            for _ in endpoint.get_many([{"page": number, "page_size": PAGE} for number in range(1, pages + 1)]):
                 pass
 
     print(f"a page of {PAGE}, fetched and parsed")
@@ -95,7 +96,7 @@ def warm_runs(origin: str) -> None:
         settings = load(flags, {"CRUN_API_KEY": KEY}, None).settings
         engine = open_engine(settings.database_url)
         prepare(engine)
-        store, options = Store(engine), RunOptions(settings.page_size, settings.concurrency, settings.max_removed)
+        store, options = Store(engine), RunOptions(settings.page_size, settings.max_removed)
 
         def run_often() -> None:
             for _ in range(WARM_RUNS):

@@ -106,7 +106,7 @@ class Outcome:
 
 def options_of(settings: Settings, *, accept_removals: bool = False) -> RunOptions:
     """Take the options of a run from the settings."""
-    return RunOptions(settings.page_size, settings.concurrency, settings.max_removed, accept_removals, settings.hold)
+    return RunOptions(settings.page_size, settings.max_removed, accept_removals, settings.hold)
 
 
 def synchronise(

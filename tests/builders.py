@@ -166,9 +166,7 @@ def run_against(
     **options: Any,
 ) -> Outcome:
     """Run once against the server at a URL. `options` are those of the run, or settings."""
-    run_options = {
-        name: options.pop(name) for name in ("page_size", "workers", "max_removed", "accept_removals", "hold") if name in options
-    }
+    run_options = {name: options.pop(name) for name in ("page_size", "max_removed", "accept_removals", "hold") if name in options}
     with ApiClient(make_settings(base_url, **options), SANDBOX_KEY, retry_policy=retry_policy, timeouts=timeouts) as endpoint:
         return synchronise(
             Store(engine, sleep=lambda _: None),

@@ -36,16 +36,18 @@ class FakeClient(ApiClient):
         order: gets the number of requests in flight, and returns the index of the next one to answer; by default a fixed shuffle.
 
     Attributes:
+        workers: maximum number of requests in flight.
         requests: every request, in the order answered.
         interrupted: whether `interrupt` was called.
     """
 
     origin = LOOPBACK_ORIGIN
 
-    def __init__(self, answer: Callable[[Params], Given], order: Callable[[int], int] | None = None) -> None:
+    def __init__(self, answer: Callable[[Params], Given], order: Callable[[int], int] | None = None, workers: int = 4) -> None:
         self.statistics = RequestStatistics()
         self.requests: list[Params] = []
         self.interrupted = False
+        self.workers = workers
         self._give = answer
         self._order = order or (lambda in_flight: len(self.requests) * 7 % in_flight)
         self._over: SyncError | None = None
@@ -57,12 +59,12 @@ class FakeClient(ApiClient):
             raise answer
         return answer
 
-    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
+    def get_many(self, requests: Iterable[Params]) -> Iterator[tuple[Params, Envelope | SyncError]]:
         """Keep as many requests in flight as there are workers, and answer them in the chosen order."""
         waiting = iter(requests)
         in_flight: list[Params] = []
         while True:
-            while len(in_flight) < workers and (params := next(waiting, None)) is not None:
+            while len(in_flight) < self.workers and (params := next(waiting, None)) is not None:
                 in_flight.append(params)
             if not in_flight:
                 return

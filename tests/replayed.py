@@ -31,7 +31,7 @@ def replay(file: Path, engine: Engine) -> Outcome:
     recording = open_recording(file)
     settings = recording.run.settings
     options: dict[str, Any] = {
-        "page_size": int(settings["page_size"]), "workers": int(settings["concurrency"]),
+        "page_size": int(settings["page_size"]), "concurrency": int(settings["concurrency"]),
         "max_removed": Decimal(settings["max_removed"]), "hold": float(settings.get("hold", 3600)),
     }  # fmt: skip
     numbers = random.Random(recording.run.seed).random  # noqa: S311 - as in the recorded run

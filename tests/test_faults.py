@@ -250,7 +250,7 @@ def test_more_than_200_missing_templates_are_confirmed_by_a_second_walk(sqlite: 
 def test_a_second_walk_with_all_templates_removes_nothing(sqlite: Database) -> None:
     run_on(sqlite, catalog(records(250)), page_size=50)
     turning = lambda request: catalog(records(40 if request.number == 1 else 250))(request)  # noqa: E731 - one argument
-    outcome = run_on(sqlite, turning, max_removed=1, workers=1)
+    outcome = run_on(sqlite, turning, max_removed=1, concurrency=1)
     assert (outcome.run.removed, len(sqlite.present)) == (0, 250)
 
 

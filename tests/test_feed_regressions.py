@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 
 def run(endpoint: FakeClient, engine: sa.Engine, minute: int) -> Outcome:
-    return sync(endpoint, engine, clock=at(minute), page_size=3, workers=1)
+    endpoint.workers = 1
+    return sync(endpoint, engine, clock=at(minute), page_size=3)
 
 
 def refreshed(found: Record, engine: sa.Engine, minute: int) -> Outcome:

@@ -237,7 +237,7 @@ TOGETHER = 20
     ],
 )
 def test_a_hostile_server_has_the_same_result_without_recognition(start: int, migrated: dict[str, str], tmp_path: Path) -> None:
-    options = RunOptions(page_size=SIZE, workers=1)
+    options = RunOptions(page_size=SIZE)
 
     def attempts() -> Iterator[Attempt]:
         yield Attempt(scripted(hostile.catalog(BEFORE)), options)

@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
     """One run, or one refresh; `name` identifies it in a long history."""
 
     endpoint: FakeClient
-    options: RunOptions = RunOptions(page_size=3, workers=1, hold=0.0)
+    options: RunOptions = RunOptions(page_size=3, hold=0.0)
     refreshed: str | None = None
     name: str = ""
 
@@ -100,6 +100,7 @@ def _account(database: Database, number: int, attempt: Attempt, forgetful: bool)
     if forgetful:
         database.execute("UPDATE templates SET wire_hash = NULL")
     store, clock = Store(database.engine, sleep=lambda _: None), at(number)
+    attempt.endpoint.workers = 1
     with counting_unchanged() as unchanged:
         if attempt.refreshed is None:
             rng = random.Random(number).random  # noqa: S311 - the same controls both times

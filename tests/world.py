@@ -106,11 +106,13 @@ class World:
 
     def run(self, *script: Event, page_size: int = 3, workers: int = 1, accept: bool = False, sockets: bool = False) -> Outcome:
         """Run once with the events of the script, then check the invariants."""
-        options = RunOptions(page_size=page_size, workers=workers, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
+        options = RunOptions(page_size=page_size, max_removed=Decimal("0.1"), accept_removals=accept, hold=0.0)
         again = self.forgetful and not sockets and not {event.kind for event in script} & {*RIVALS}
         start, rng = self.clock(), random.Random(self.runs).random  # noqa: S311 - a test's input
 
         def once(endpoint: ApiClient, store: Store) -> Outcome:
+            if isinstance(endpoint, FakeClient):
+                endpoint.workers = workers
             clock, chance = (ticking(start), rng) if again else (self.clock, self.random)
             return synchronise(store, endpoint, options, trigger="run", ttl=60.0, clock=clock, random=chance)
 
@@ -164,7 +166,7 @@ class World:
         if sockets:
             with (
                 Hostile(lambda request: _reply(visit, request)) as server,
-                ApiClient(make_settings(server.url), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
+                ApiClient(make_settings(server.url, concurrency=1), SANDBOX_KEY, retry_policy=replace(HASTY, attempts=1)) as real,
             ):
                 outcome = once(real, self.store)
         else:
@@ -199,9 +201,9 @@ class World:
 
         def compete() -> None:
             visit = Visit(self.catalog)
-            endpoint = FakeClient(visit.answer)
+            endpoint = FakeClient(visit.answer, workers=1)
             outcome = synchronise(
-                self.store, endpoint, RunOptions(3, 1), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
+                self.store, endpoint, RunOptions(3), trigger="daemon", ttl=60.0, clock=self.clock, random=self.random
             )
             self._count(visit)
             since = self.catalog.now

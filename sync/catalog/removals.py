@@ -88,7 +88,6 @@ class RunOptions:
     """
 
     page_size: int = 50
-    workers: int = 4
     max_removed: Decimal = Decimal("0.1")
     accept_removals: bool = False
     hold: float = 3600.0

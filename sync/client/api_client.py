@@ -43,7 +43,7 @@ class ApiClient:
     """The client of one run: a context manager, used by one thread; only `interrupt` is safe from any thread.
 
     Args:
-        settings: origin, rate limit, deadline, proxy and certificate authorities.
+        settings: origin, concurrency, rate limit, deadline, proxy and certificate authorities.
         key: the API key, sent in one header to the configured origin only.
         retry_policy: the retry policy of each request.
         timeouts: the timeouts of each request.
@@ -70,6 +70,7 @@ class ApiClient:
         headers = {"x-api-key": key, "accept": "application/json", "accept-encoding": "gzip", "user-agent": AGENT}
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self._network = Network.of(settings)
+        self._concurrency = settings.concurrency
         self._deadline = settings.deadline
         self._ends = time.monotonic() + settings.deadline
         self._timeouts = timeouts
@@ -113,13 +114,13 @@ class ApiClient:
             DeadlineExceeded: SYNC_DEADLINE was exceeded.
             Interrupted: `interrupt` was called.
         """
-        ((_params, result),) = self.get_many([params], 1)
+        ((_params, result),) = self.get_many([params])
         if isinstance(result, SyncError):
             raise result
         return result
 
-    def get_many(self, requests: Iterable[Params], workers: int) -> Iterator[tuple[Params, Envelope | SyncError]]:
-        """Send requests, at most `workers` at once, and yield each with its envelope or error, in the order of completion.
+    def get_many(self, requests: Iterable[Params]) -> Iterator[tuple[Params, Envelope | SyncError]]:
+        """Send requests, at most SYNC_CONCURRENCY at once, and yield each with its envelope or error, in the order of completion.
 
         The next request is taken from `requests` only when another one has ended. Closing the iterator cancels requests in
         flight. Raise DeadlineExceeded or Interrupted if the run must stop.
@@ -128,7 +129,7 @@ class ApiClient:
         busy: dict[Connection, Params] = {}
         try:
             while True:
-                while len(busy) < workers and (params := next(waiting, None)) is not None:
+                while len(busy) < self._concurrency and (params := next(waiting, None)) is not None:
                     self.check_deadline()
                     connection = self._start(params)
                     busy[connection] = params

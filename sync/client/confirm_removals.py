@@ -52,7 +52,7 @@ def confirm_removals(
         options: if an operator accepts removals, each template is looked up in any case.
         random: returns numbers from 0 to 1, to choose controls and samples.
     """
-    workers, accept = options.workers, options.accept_removals
+    accept = options.accept_removals
     # An unreadable record may not be found by its ID, so it is no control.
     served = [each.template_id for each in walked.records if each.template_id is not None and each.readable]
     controls = run_controls(api, served, walked.total, random)
@@ -61,7 +61,7 @@ def confirm_removals(
         return Confirmation(unconfirmed=_not_looked_up(missing, controls.reason), problem=problem)
     many = len(missing) > LOOK_UPS and walked.verified
     sample = _sample(missing, random) if many else missing[:LOOK_UPS]
-    looked_up = look_up(api, parser, sample, controls.form, workers=workers)
+    looked_up = look_up(api, parser, sample, controls.form)
     if controls.failed:
         looked_up = replace(looked_up, problem=controls.reason)
     elif looked_up.evidence and (repeated := repeat_controls(api, served, random)):
@@ -80,7 +80,7 @@ def confirm_removals(
         doubt = f"the limit of {LOOK_UPS} look-ups per run was reached"
     rest = sorted(set(missing) - set(sample))
     if accept and walked.verified:
-        more = look_up(api, parser, rest[:MOST_ACCEPTED], controls.form, workers=workers)
+        more = look_up(api, parser, rest[:MOST_ACCEPTED], controls.form)
         unconfirmed = looked_up.unconfirmed | more.without_evidence(doubt).unconfirmed
         looked_up, rest = replace(looked_up, unconfirmed=unconfirmed, found=looked_up.found + more.found), rest[MOST_ACCEPTED:]
     looked_up = replace(looked_up, unconfirmed=looked_up.unconfirmed | _not_looked_up(rest, doubt))
@@ -113,7 +113,7 @@ def _by_walk(again: Walk, missing: Sequence[str]) -> Confirmation:
     return Confirmation(dict.fromkeys(sorted(gone), "walks"), found=found, missing=again.missing)
 
 
-def look_up(api: ApiClient, parser: RecordParser, ids: Sequence[str], form: NotFoundForm | None, *, workers: int) -> Confirmation:
+def look_up(api: ApiClient, parser: RecordParser, ids: Sequence[str], form: NotFoundForm | None) -> Confirmation:
     """Look up each ID; stop after a rate limit or another failure that will persist.
 
     Only a "not found" of this form is evidence; None: no response is evidence.
@@ -127,7 +127,7 @@ def look_up(api: ApiClient, parser: RecordParser, ids: Sequence[str], form: NotF
                 return
             yield {"template_id": template_id}
 
-    for params, response in api.get_many(requests(), workers):
+    for params, response in api.get_many(requests()):
         template_id = str(params["template_id"])
         if form is not None and not_found_form(response, template_id) == form:
             confirmation.evidence[template_id] = "lookup"

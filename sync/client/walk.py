@@ -173,7 +173,7 @@ def _walk_once(api: ApiClient, parser: RecordParser, options: RunOptions, progre
                 return
             yield {"page": page, "page_size": page_size}
 
-    for params, response in api.get_many(requests(), options.workers):
+    for params, response in api.get_many(requests()):
         page = int(params["page"])
         if isinstance(response, Envelope | NotFound | NoSuchPage):  # the last two, because the page may be past the end
             add(page, response, expected)

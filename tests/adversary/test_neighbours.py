@@ -107,7 +107,7 @@ def test_a_run_works_beside_other_programs_or_reports_the_reason(other: OtherPro
             assert refused.value.exit_code == other.code
             return
         prepare(empty_database.engine)
-        outcome = run_against(server.url, empty_database.engine, page_size=SIZE, workers=1)
+        outcome = run_against(server.url, empty_database.engine, page_size=SIZE, concurrency=1)
     code = outcome.error.exit_code if outcome.error else 0
     assert (code, rows(outcome)) == (other.code, other.rows), outcome.error
     assert other.message in str(outcome.error)

@@ -85,7 +85,7 @@ FRAMING = [
 CONNECTIONS = [
     Attack("connection: a 404 response follows each response", left_over, 0, ALL),
     Attack("connection: each response is sent twice", left_over_page, 0, ALL),
-    Attack("connection: each response is that of the previous request", off_by_one(), 0, ALL, (("workers", 1),)),
+    Attack("connection: each response is that of the previous request", off_by_one(), 0, ALL, (("concurrency", 1),)),
     Attack("connection: closed after each response", lambda request: replace(CORRECT(request), end="close"), 0, ALL),
     second_page("connection: no response before the deadline", replace(Reply(PAGE), hold=30), 75, deadline=1.0),
     second_page("connection: one byte of the head per second", Reply(raw=sized(PAGE).wire(), pause=1.0), 75, deadline=1.0),
@@ -124,7 +124,7 @@ PATIENCE = [
     ),
     second_page("patience: 503 with a Retry-After of one week", waits("604800", 503), 75),
     second_page("patience: 401 with Retry-After", waits("1", 401), 77),
-    Attack("patience: 429 once, then a valid response", faulty(CORRECT, {2: waits("0")}, times=1), 0, ALL, (("workers", 1),)),
+    Attack("patience: 429 once, then a valid response", faulty(CORRECT, {2: waits("0")}, times=1), 0, ALL, (("concurrency", 1),)),
 ]  # fmt: skip
 
 ATTACKS = [*FRAMING, *CONNECTIONS, *ENCODINGS, *DIRECTIONS, *PATIENCE]

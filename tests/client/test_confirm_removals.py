@@ -67,13 +67,13 @@ def confirm(
             return pages(params)
         return look_ups(str(params["template_id"]))
 
-    endpoint = FakeClient(answer)
+    endpoint = FakeClient(answer, workers=workers)
     confirmation = confirm_removals(
         endpoint,
         new_parser(),
         missing,
         walked(served, unreadable, verified=verified),
-        RunOptions(2, workers, accept_removals=accept),
+        RunOptions(2, accept_removals=accept),
         random or cycle((0.1, 0.5, 0.9)).__next__,
     )
     return confirmation, [str(each["template_id"]) for each in endpoint.requests if each.get("template_id") in missing]

@@ -75,7 +75,7 @@ def test_concurrent_requests_end_at_the_deadline() -> None:
         began = time.monotonic()
         with open_client(server.url, deadline=0.5, timeouts=replace(QUICK, request=60, read=20)) as endpoint:
             with pytest.raises(DeadlineExceeded):
-                list(endpoint.get_many(PAGES, 4))
+                list(endpoint.get_many(PAGES))
             assert time.monotonic() - began < SOON
             with pytest.raises(DeadlineExceeded):
                 endpoint.check_deadline()
@@ -109,9 +109,9 @@ def test_a_late_request_is_cancelled_while_others_succeed() -> None:
         first = sum(each.page == 1 for each in server.requests) == 1
         return replace(GOOD, pause=0.1) if request.page == 1 and first else replace(GOOD, hold=0.03)
 
-    with Hostile(script) as server, open_client(server.url, timeouts=replace(QUICK, request=0.3)) as endpoint:
+    with Hostile(script) as server, open_client(server.url, concurrency=2, timeouts=replace(QUICK, request=0.3)) as endpoint:
         pages: Iterator[Params] = ({"page": page, "page_size": 50} for page in range(1, 41))
-        order = [params["page"] for params, _ in endpoint.get_many(pages, 2)]
+        order = [params["page"] for params, _ in endpoint.get_many(pages)]
     assert (len(order), order.index(1) < 30) == (40, True)
 
 
@@ -126,9 +126,9 @@ WAITING: dict[str, tuple[Reply, dict[str, Any]]] = {
 @pytest.mark.parametrize(("reply", "settings"), WAITING.values(), ids=WAITING)
 def test_an_interrupt_ends_each_kind_of_wait_at_once_and_leaves_no_thread(reply: Reply, settings: dict[str, Any]) -> None:
     with Hostile(lambda _: reply) as server:
-        with ends_soon(Interrupted), open_client(server.url, **settings) as endpoint:
+        with ends_soon(Interrupted), open_client(server.url, concurrency=3, **settings) as endpoint:
             threading.Timer(0.2, endpoint.interrupt).start()
-            list(endpoint.get_many(PAGES, 3))
+            list(endpoint.get_many(PAGES))
         assert endpoint_threads() == []
 
 
@@ -143,14 +143,14 @@ def test_a_retry_that_is_not_sent_any_more_is_not_counted() -> None:
 
 def test_no_thread_remains_after_the_caller_finishes_stops_or_fails() -> None:
     with Hostile(one_after_another(GOOD, GOOD, replace(GOOD, hold=30))) as server:
-        with open_client(server.url) as endpoint:
+        with open_client(server.url, concurrency=3) as endpoint:
             endpoint.get(PAGE)
-            answers = endpoint.get_many(PAGES, 3)
+            answers = endpoint.get_many(PAGES)
             next(answers)
             assert 1 <= len(endpoint_threads()) <= 3
         assert endpoint_threads() == []
         with pytest.raises(ZeroDivisionError), open_client(server.url) as endpoint:
-            list(endpoint.get_many(({"page": 1 // zero} for zero in (1, 0)), 2))
+            list(endpoint.get_many({"page": 1 // zero} for zero in (1, 0)))
         assert endpoint_threads() == []
 
 
@@ -158,8 +158,8 @@ def test_an_abandoned_response_is_not_read_by_the_next_request() -> None:
     def script(request: Request) -> Reply:
         return replace(success([record(str(request.page))]), hold=0.1 * (request.page == 2))
 
-    with Hostile(script) as server, open_client(server.url) as endpoint:
-        for params, _answer in endpoint.get_many(PAGES, 2):
+    with Hostile(script) as server, open_client(server.url, concurrency=2) as endpoint:
+        for params, _answer in endpoint.get_many(PAGES):
             assert params == PAGE
             break
         for page in (3, 4):
@@ -175,8 +175,8 @@ def test_the_next_request_is_drawn_only_when_a_worker_is_free() -> None:
             drawn.append(page)
             yield {"page": page, "page_size": 50}
 
-    with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
-        seen = [len(drawn) for _ in endpoint.get_many(pages(), 2)]
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url, concurrency=2) as endpoint:
+        seen = [len(drawn) for _ in endpoint.get_many(pages())]
     assert seen == [2, 3, 4, 5, 6, 6]
 
 
@@ -185,7 +185,7 @@ def test_errors_are_yielded_as_results_and_the_other_requests_continue() -> None
         return failure(404) if request.page == 2 else GOOD
 
     with Hostile(script) as server, open_client(server.url) as endpoint:
-        answers = {params["page"]: type(answer).__name__ for params, answer in endpoint.get_many(PAGES, 2)}
+        answers = {params["page"]: type(answer).__name__ for params, answer in endpoint.get_many(PAGES)}
     assert answers == {page: "NotFound" if page == 2 else "Envelope" for page in range(1, 7)}
 
 

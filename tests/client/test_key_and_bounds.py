@@ -141,8 +141,8 @@ def test_the_responses_of_a_run_together_have_a_limit(monkeypatch: pytest.Monkey
 
 
 def test_the_number_of_concurrent_connections_is_limited() -> None:
-    with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, open_client(server.url) as endpoint:
-        answers = list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 13)), 3))
+    with Hostile(lambda _: replace(GOOD, hold=0.05)) as server, open_client(server.url, concurrency=3) as endpoint:
+        answers = list(endpoint.get_many({"page": page, "page_size": 50} for page in range(1, 13)))
         assert sorted(int(params["page"]) for params, _ in answers) == list(range(1, 13))
         assert (server.most_at_once, server.connections) == (3, 3)
 
@@ -152,9 +152,9 @@ def test_the_number_of_concurrent_connections_is_limited() -> None:
 
 @pytest.mark.ci_slice
 def test_all_requests_together_obey_the_rate_limit() -> None:
-    with Hostile(one_after_another(GOOD)) as server, open_client(server.url, rate=10.0) as endpoint:
+    with Hostile(one_after_another(GOOD)) as server, open_client(server.url, rate=10.0, concurrency=8) as endpoint:
         began = time.monotonic()
-        assert len(list(endpoint.get_many(({"page": page, "page_size": 50} for page in range(1, 26)), 8))) == 25
+        assert len(list(endpoint.get_many({"page": page, "page_size": 50} for page in range(1, 26)))) == 25
         # 25 requests at 10 a second: ten at once, ten a second later, five after another. A busy machine only makes it longer.
         assert time.monotonic() - began > 2.0
     assert len(server.requests) == 25

@@ -48,7 +48,8 @@ class Catalog(FakeClient):
         return listed(records, self.total(len(self.requests)) if callable(self.total) else self.total)
 
     def walk(self, page_size: int = 2, workers: int = 1) -> Walk:
-        return walk(self, self.parser, RunOptions(page_size, workers))
+        self.workers = workers
+        return walk(self, self.parser, RunOptions(page_size))
 
     def values(self, found: Walk) -> list[Any]:
         return [self.parser.decode(each) for each in found.records]
@@ -438,7 +439,7 @@ def test_a_catalog_of_two_million_templates_is_within_the_limits() -> None:
 def test_progress_is_reported_after_every_page() -> None:
     reported: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total=3)
-    walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: reported.append(counts))
+    walk(catalog, catalog.parser, RunOptions(2), lambda *counts: reported.append(counts))
     assert reported == [(1, None), (2, 2)]
 
 
@@ -451,7 +452,7 @@ def test_an_implausible_count_does_not_determine_the_number_of_pages(
     monkeypatch.setattr(walking, "MOST_PAGES", 2)
     found: list[tuple[int, int | None]] = []
     catalog = Catalog(pages([1, 2], [3]), total)
-    walk(catalog, catalog.parser, RunOptions(2, 1), lambda *counts: found.append(counts))
+    walk(catalog, catalog.parser, RunOptions(2), lambda *counts: found.append(counts))
     assert found == reported
 
 

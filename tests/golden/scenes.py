@@ -59,7 +59,7 @@ def unconfirmed(database: Database) -> None:
         return failure(500) if request.query.get("template_id") in {"39", "40"} else correct(request)
 
     with Hostile(script) as server:
-        outcome = run_against(server.url, database.engine, workers=1, clock=ticking(START))
+        outcome = run_against(server.url, database.engine, concurrency=1, clock=ticking(START))
     assert outcome.error is None
 
 

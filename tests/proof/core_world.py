@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 Answer = tuple[int, bytes] | type[SyncError]
 Script = tuple[Event, ...]
 T = TypeVar("T")
-OPTIONS = RunOptions(page_size=PAGE, workers=1, hold=0.0)
+OPTIONS = RunOptions(page_size=PAGE, hold=0.0)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -333,7 +333,7 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[RunEnd,
         raise response("The run ended.")
 
     given, store = moment.given, state.stored
-    endpoint = FakeClient(answer)
+    endpoint = FakeClient(answer, workers=1)
     options = replace(OPTIONS, accept_removals=accept)
     try:
         planned = plan(cast("Store", store), endpoint, options, now=NOW, random=lambda: 0.5)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = 280
 PAGE_SIZE = 50
-OPTIONS = RunOptions(PAGE_SIZE, 1)
+OPTIONS = RunOptions(PAGE_SIZE)
 PAGES = 6
 SEED = 20261122
 EVENTS = ("delete", "reorder", "replace")
@@ -46,7 +46,7 @@ class Catalog(FakeClient):
     """Ids in the order served; `event` happens before the request of a random page. `pages` are the served ones."""
 
     def __init__(self, chance: random.Random, event: str) -> None:
-        super().__init__(self._serve)
+        super().__init__(self._serve, workers=1)
         self.chance, self.event = chance, event
         self.ids = [str(number) for number in range(TEMPLATES)]
         self.pages: list[list[str]] = []

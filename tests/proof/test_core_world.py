@@ -52,7 +52,7 @@ def every_end(world: CoreWorld, begin: State, left: Budget, script: tuple[Event,
     """Make every run from a state, each from its beginning; yield the state after each."""
     catalog = begin.catalog.fork()
     visit = Visit(catalog, script)
-    endpoint = FakeClient(visit.answer)
+    endpoint = FakeClient(visit.answer, workers=1)
     after = begin.stored
     with suppress(SyncError):
         planned = plan(cast("Store", begin.stored), endpoint, OPTIONS, now=NOW, random=lambda: 0.5)

@@ -181,8 +181,8 @@ def test_templates_of_an_incomplete_first_run_are_not_new(sqlite: Database, tmp_
 
     found = refresh(store, FakeClient(lambda _: listed(records(1), 1)), "1", ttl=60.0, clock=at())
     assert (found.run.added, new()) == (1, set())
-    short = FakeClient(lambda _: listed(records(2), 3))
-    part = synchronise(store, short, RunOptions(50, 1), trigger="run", ttl=60.0, clock=at(hours=1), random=lambda: 0.5)
+    short = FakeClient(lambda _: listed(records(2), 3), workers=1)
+    part = synchronise(store, short, RunOptions(), trigger="run", ttl=60.0, clock=at(hours=1), random=lambda: 0.5)
     assert (part.run.status, part.run.added, new()) == (Status.INCOMPLETE, 1, set())
     run_with(records(3), sqlite.engine, clock=at(hours=2))
     assert new() == set()

@@ -76,7 +76,9 @@ def _usage_error(error: click.ClickException) -> UsageError:
                 f"There is no command {error.command_name!r}.", hint=_did_you_mean(error.command_name, names) + hint
             )
         case click.NoSuchOption():
-            names = _options(context.command, context) if context else []
+            options = context.command.get_params(context) if context else []
+            shown = (each for each in options if isinstance(each, click.Option) and not each.hidden)
+            names = [name for each in shown for name in each.opts]
             return UsageError(f"`{path}` has no option {error.option_name}.", hint=_did_you_mean(error.option_name, names) + hint)
         case click.MissingParameter():
             return UsageError(f"{_name(error.param)} is missing.", hint=hint)
@@ -90,12 +92,6 @@ def _name(param: click.Parameter | None) -> str:
     if isinstance(param, click.Option):
         return max(param.opts, key=len)
     return str(param.metavar or param.name).strip("[]").upper() if param is not None else "An argument"
-
-
-def _options(command: click.Command, context: click.Context) -> list[str]:
-    """Return the names of the options that the help shows."""
-    shown = [each for each in command.get_params(context) if isinstance(each, click.Option) and not each.hidden]
-    return [name for each in shown for name in each.opts]
 
 
 def _did_you_mean(word: str, names: list[str]) -> str:

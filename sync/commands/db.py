@@ -71,8 +71,7 @@ def check(context: Context) -> None:
     (context.out.json if context.as_json else context.out.lines)([*differing, *broken])
     if differing:
         raise SchemaError(
-            f"The tables or views differ from those of revision {schema.HEAD}.",
-            hint="Revert the manual changes to them.",
+            f"The tables or views differ from those of revision {schema.HEAD}.", hint="Revert the manual changes to them."
         )
     if broken:
         raise DatabaseError(

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from sqlalchemy import Engine
-
     from sync.catalog.document import Document
     from sync.commands.output import Output
 
@@ -59,7 +57,7 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     engine = context.engine()
     after_run = find_run(engine, as_of)
     if style == "atom":
-        _write(context.out, iter([_atom(engine, newest)]))
+        _write(context.out, iter([as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)]))
         return
     with open_catalog(engine, after_run=after_run) as (cursor, documents):
         if style == "csv":
@@ -73,10 +71,6 @@ def _write(out: Output, parts: Iterator[str]) -> None:
     if out.on_terminal:  # the lines of CSV end with CR LF
         parts = ("\n".join(map(escape_control_characters, part.replace("\r\n", "\n").split("\n"))) for part in parts)
     out.parts(parts)
-
-
-def _atom(engine: Engine, newest: int) -> str:
-    return as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)
 
 
 def as_json_lines(documents: Iterable[Document], cursor: str | None = None) -> Iterator[str]:

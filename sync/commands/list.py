@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 @click.option("--ratio", metavar="W:H", help="Only templates that support this aspect ratio, such as 9:16.")
 @click.option("--min-price", metavar="CREDITS", help="Minimum price at --resolution; without it, at the cheapest resolution.")
 @click.option("--max-price", metavar="CREDITS", help="Maximum price at --resolution; without it, at the cheapest resolution.")
-@click.option(
-    "--search",
-    metavar="WORDS",
-    help="Only templates with each of these words in a title, a tag or the ID.",
-)
+@click.option("--search", metavar="WORDS", help="Only templates with each of these words in a title, a tag or the ID.")
 @click.option("--text", "search", hidden=True)
 @click.option(
     "--sort",

@@ -73,7 +73,9 @@ class Output:
 
     def lines(self, lines: Iterable[str]) -> None:
         """Print lines of text, which may contain colour marks."""
-        colored = self._colored()
+        environ = self._environ
+        wanted = environ.get("FORCE_COLOR") or (self.on_terminal and environ.get("TERM") != "dumb")
+        colored = bool(wanted) and not environ.get("NO_COLOR")
         self.data("".join(f"{render(line, colored=colored)}\n" for line in lines))
 
     def table(self, rows: Sequence[Sequence[str]], *, whole: Sequence[str] = (), omit: Sequence[str] = ()) -> None:
@@ -152,11 +154,6 @@ class Output:
     def on_terminal(self) -> bool:
         """Whether stdout is a terminal."""
         return self._stdout.isatty()
-
-    def _colored(self) -> bool:
-        environ = self._environ
-        wanted = environ.get("FORCE_COLOR") or (self.on_terminal and environ.get("TERM") != "dumb")
-        return bool(wanted) and not environ.get("NO_COLOR")
 
 
 def progress_on_terminal(out: Output, what: str = "page") -> Callable[[int, int | None], None] | None:

@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--older-than", metavar="AGE", help="Delete history that is older, such as 90d.")
 @click.option(
-    "--keep-runs",
-    type=whole_number(1, 2**63 - 1),
-    metavar="N",
-    help="Keep the newest N runs; delete the history of older ones.",
+    "--keep-runs", type=whole_number(1, 2**63 - 1), metavar="N", help="Keep the newest N runs; delete the history of older ones."
 )
 @click.option("--dry-run", is_flag=True, help="Only count.")
 def command(context: Context, *, older_than: str | None, keep_runs: int | None, dry_run: bool) -> None:

@@ -6,8 +6,6 @@ import click
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import NUMBER, limit
-from sync.outputs.catalog import Run
-from sync.outputs.commands import RejectedRecord
 from sync.reader.status import rejected, require_run, runs
 from sync.terminal.tables import rejected_rows, run_rows
 
@@ -23,12 +21,11 @@ def command(context: Context, *, limit: int | None, rejected_run: int | None) ->
         engine = context.engine()
         require_run(engine, rejected_run)
         records = rejected(engine, rejected_run)[:limit]
-        shown: list[RejectedRecord] | list[Run] = [RejectedRecord(**record) for record in records]
-        rows, none = rejected_rows(records), f"run {rejected_run} rejected no records"
+        shown, rows, none = records, rejected_rows(records), f"run {rejected_run} rejected no records"
     else:
         found = runs(context.engine(), NEWEST if limit is None else limit)
-        shown = [Run(**run.as_json()) for run in found]
-        rows, none = run_rows(found), "no runs yet; `template-sync run` makes the first"
+        shown, rows = [run.as_json() for run in found], run_rows(found)
+        none = "no runs yet; `template-sync run` makes the first"
     context.print_rows(shown, rows)
     if not (shown or context.as_json or limit == 0):
         context.out.message(none)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import limit
-from sync.outputs.commands import TagCount
 from sync.reader.catalog import tag_counts
 from sync.terminal.tables import tag_rows
 from sync.text import count_of
@@ -17,7 +16,6 @@ from sync.text import count_of
 def command(context: Context, *, limit: int | None) -> None:
     """List tags."""
     found = tag_counts(context.engine())
-    shown = found[:limit]
-    context.print_rows([TagCount(**each) for each in shown], tag_rows(shown))
+    context.print_rows(found[:limit], tag_rows(found[:limit]))
     if not context.as_json:
         context.out.message(f"{count_of(len(found), 'tag')}; `template-sync list --tag TAG` accepts either language")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import limit
-from sync.outputs.commands import TypeCount
 from sync.reader.catalog import type_counts
 from sync.terminal.tables import type_rows
 from sync.text import count_of
@@ -17,7 +16,6 @@ from sync.text import count_of
 def command(context: Context, *, limit: int | None) -> None:
     """List types."""
     found = type_counts(context.engine())
-    shown = found[:limit]
-    context.print_rows([TypeCount(**each) for each in shown], type_rows(shown))
+    context.print_rows(found[:limit], type_rows(found[:limit]))
     if not context.as_json:
         context.out.message(count_of(len(found), "type"))

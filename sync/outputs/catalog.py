@@ -1,7 +1,7 @@
 """PURE. The structs that several outputs share (template, change, run), and the helpers to declare and to build structs.
 
 An output is open, because new versions add keys; an input is closed. A value that this program chooses is an `enum`; a value that
-the catalog chooses is a string with examples. Documents and rows of the feed are dicts, because an export prints 100,000 of them;
+the catalog chooses is a string with examples. Documents, rows of the feed, runs and counts are dicts that have these keys;
 a test compares their keys with the structs.
 """
 

@@ -31,8 +31,7 @@ After = Annotated[
     Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of the previous result; the other arguments stay the same"),
 ]
 Since = Annotated[
-    str,
-    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`"),
+    str, Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`")
 ]
 More = Annotated[bool, doc("whether more rows follow")]
 Shortened = Annotated[bool, doc("true: texts or lists were truncated to limit the size")]

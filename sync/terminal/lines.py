@@ -93,11 +93,9 @@ COLORS = {"added": "green", "changed": "yellow", "removed": "red"}
 
 
 def change_lines(change: Mapping[str, Any]) -> list[str]:
-    """Format one change: a marked line for the template, and for `changed` one more line per field, old → new.
+    """Format a row of the feed: a marked line for the template, and for `changed` one more line per field, old → new.
 
-    Args:
-        change: a row of the feed: `kind`, `template_id`, `fields`, `evidence`; the title and
-            prices are from `document`, or for a removal from `before`.
+    Title and prices are those in `document`, for a removal in `before`.
     """
     kind, document = change["kind"], change.get("document") or change.get("before") or {}
     head = f"{SIGNS[kind]} {escape_control_characters(change['template_id'])}  {title(document)}".rstrip()

@@ -99,14 +99,12 @@ def test_pandas_reads_prices_as_numbers_and_times_as_utc_with_declared_types(pyt
     }
 
 
-def filled_sqlite(sqlite: Database) -> Database:
-    for source, minute in ((BEFORE, 0), (AFTER, 1)):
-        assert sync(source, sqlite.engine, clock=at(minute)).error is None
-    return sqlite
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
-def test_datasette_serves_views_and_tables_filters_by_price_and_counts_ratios(python: Path, sqlite: Database) -> None:
-    seen = opened(python, "datasette_app", filled_sqlite(sqlite))
+@on_sqlite
+def test_datasette_serves_views_and_tables_filters_by_price_and_counts_ratios(python: Path, filled: Database) -> None:
+    seen = opened(python, "datasette_app", filled)
     assert (seen["keys"]["consume_items"], seen["keys"]["templates"]) == (["template_id", "resolution"], ["template_id"])
     assert seen["views"] == sorted(VIEWS)
     assert seen["cheap"] == [["1"], ["2"], ["4"], ["6"]]
@@ -114,8 +112,9 @@ def test_datasette_serves_views_and_tables_filters_by_price_and_counts_ratios(py
     assert seen["pages"] == [200, 200, 200]
 
 
-def test_sqlite_utils_finds_keys_and_reads_views(python: Path, sqlite: Database) -> None:
-    seen = opened(python, "sqlite_utils_script", filled_sqlite(sqlite))
+@on_sqlite
+def test_sqlite_utils_finds_keys_and_reads_views(python: Path, filled: Database) -> None:
+    seen = opened(python, "sqlite_utils_script", filled)
     assert (seen["views"], seen["keys"]) == (sorted(VIEWS), [["template_id", "resolution"], ["template_id"]])
     assert tuple(seen["types"]) == VIEWS["picker"]
     assert (seen["cheap"], seen["new"]) == (["1", "2", "4", "6"], [{"template_id": "3"}])

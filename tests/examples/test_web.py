@@ -11,15 +11,15 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from tests.builders import records
-from tests.faults import sync
+from tests.faults import sync, wait_for
 from tests.installed import python_with
 from tests.servers import free_port
 
@@ -54,29 +54,24 @@ def serving(python: Path, app: str, database: Database) -> Iterator[str]:
         "DJANGO_SECRET_KEY": "only for this test",
         "PYTHONPATH": str(ROOT),
     }
+    url = f"http://127.0.0.1:{port}"
     # Django logs each request; an unread pipe would block it when it is full.
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen([python, *command], cwd=APPS, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        yield from _answering(process, port, output)
+        try:
+            wait_for(lambda: _answers(url) or process.poll() is not None, within=60)
+            assert process.poll() is None, (output.seek(0), output.read())
+            yield url
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
-def _answering(process: subprocess.Popen[bytes], port: str, output: IO[str]) -> Iterator[str]:
-    """Yield the URL of an app when it responds, and stop it afterwards."""
-    try:
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                get(f"{url}/templates")
-                break
-            except urllib.error.URLError:
-                assert process.poll() is None, (output.seek(0), output.read())
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+def _answers(url: str) -> bool:
+    with suppress(urllib.error.URLError):
+        get(f"{url}/templates")
+        return True
+    return False
 
 
 def get(url: str) -> Any:

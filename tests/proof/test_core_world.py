@@ -13,7 +13,7 @@ from sync.errors import SyncError
 from sync.synchronise import plan
 from tests.fake_client import FakeClient
 from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, Visit
-from tests.proof.core_world import NOW, OPTIONS, Budget, CoreWorld, OutOfTime, Runs, State, summary
+from tests.proof.core_world import NOW, OPTIONS, Budget, CoreWorld, Runs, State, summary
 from tests.proof.events import events, faults
 from tests.proof.store_model import StoreModel
 from tests.test_guards_matter import removals_without_confirmation, without_returns
@@ -79,11 +79,6 @@ def test_a_world_without_events_has_two_runs() -> None:
     assert explored(0, Budget(0, 0)).counted["runs"] == 2
 
 
-def test_an_incomplete_world_is_reported() -> None:
-    with pytest.raises(OutOfTime):
-        CoreWorld(seconds=-1).explore(0, Budget(0, 0))
-
-
 def test_without_look_ups_a_false_removal_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     removals_without_confirmation("lookup")(monkeypatch)
     with pytest.raises(AssertionError, match="was in the catalog throughout, and was removed"):
@@ -109,34 +104,28 @@ def test_emptying_a_field_that_no_record_has_fails_the_check(monkeypatch: pytest
         explored(2, Budget(1, 0), field="ConsumeItems", only_losses=True)
 
 
-@pytest.mark.ci_slice
-@pytest.mark.parametrize("field", LOSABLE)
-def test_a_consumer_of_three_templates_has_a_returned_field(field: str, report: Callable[[str], None]) -> None:
-    began = time.monotonic()
-    world = explored(3, Budget(3, 0), field=field, only_losses=True, runs=3)
-    report(f"{field}: {summary(3, 'whole', world.counted, time.monotonic() - began)}")
+EXPLORATIONS = {
+    **{f"three runs of three templates that lose {field}": (3, Budget(3, 0), field, 3) for field in LOSABLE},
+    "two templates that lose ConsumeItems: an event and a fault": (2, Budget(1, 1), "ConsumeItems", 2),
+    "two templates that lose ConsumeItems: two events": (2, Budget(2, 0), "ConsumeItems", 2),
+    "one template: two events and a fault": (1, Budget(2, 1), None, 2),
+    "four templates: an event and a fault": (4, Budget(1, 1), None, 2),
+    "three templates: two events": (3, Budget(2, 0), None, 2),
+}
+"""Number of templates, events and faults, lost field, number of runs after the first one."""
 
 
-@pytest.mark.ci_slice
+def marked(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.ci_slice if "lose" in name else pytest.mark.long
+
+
 @pytest.mark.parametrize(
-    ("templates", "left"),
-    [pytest.param(2, Budget(1, 1), id="an event and a fault"), pytest.param(2, Budget(2, 0), id="two events")],
+    ("templates", "left", "field", "runs"),
+    [pytest.param(*each, id=name, marks=marked(name)) for name, each in EXPLORATIONS.items()],
 )
-def test_a_consumer_has_a_returned_field_with_other_events(templates: int, left: Budget, report: Callable[[str], None]) -> None:
+def test_every_history_of_a_small_catalog_is_correct(
+    templates: int, left: Budget, field: str | None, runs: int, report: Callable[[str], None]
+) -> None:
     began = time.monotonic()
-    world = explored(templates, left, field="ConsumeItems")
-    report(summary(templates, "complete", world.counted, time.monotonic() - began))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("templates", "left"),
-    [
-        pytest.param(1, Budget(2, 1), id="one template: two events and a fault"),
-        pytest.param(4, Budget(1, 1), id="four templates: an event and a fault"),
-        pytest.param(3, Budget(2, 0), id="three templates: two events"),
-    ],
-)
-def test_every_history_of_a_small_catalog_is_correct(templates: int, left: Budget, report: Callable[[str], None]) -> None:
-    began = time.monotonic()
-    report(summary(templates, "complete", explored(templates, left).counted, time.monotonic() - began))
+    world = explored(templates, left, field=field, only_losses=runs == 3, runs=runs)
+    report(summary(templates, world.counted, time.monotonic() - began))

@@ -12,7 +12,7 @@ from msgspec import Struct, to_builtins
 
 from sync.catalog.document import to_plain_json
 from sync.outputs.catalog import FieldChange, Price, Tag, built
-from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary, PricePeriod
+from sync.outputs.tools import LONGEST_PLACE, CatalogStatus, ChangeSummary
 from sync.text import escape_control_characters, json_text
 
 if TYPE_CHECKING:
@@ -88,11 +88,6 @@ def change(found: values.Change) -> ChangeSummary:
     """Build the short form of a change."""
     fields = [FieldChange(each.field, to_plain_json(each.old), to_plain_json(each.new)) for each in found.fields]
     return built(ChangeSummary, found, fields=fields, title=found.template.title, title_en=found.template.title_en)
-
-
-def period(held: values.PricePeriod) -> PricePeriod:
-    """Build a price and its period."""
-    return built(PricePeriod, held)
 
 
 def status(found: values.CatalogStatus) -> CatalogStatus:

@@ -15,6 +15,7 @@ from sync.catalog.feed import Cursor
 from sync.catalog.fields import storage_flaw
 from sync.errors import CatalogError, CursorLost, TryLater
 from sync.forms.validation import problems
+from sync.outputs.catalog import built
 from sync.outputs.commands import Problem
 from sync.outputs.schema import self_contained
 from sync.outputs.tools import (
@@ -27,6 +28,7 @@ from sync.outputs.tools import (
     FoundTemplates,
     InputVerdict,
     PriceHistory,
+    PricePeriod,
     RecentChanges,
     TemplateSummary,
     WholeTemplate,
@@ -167,7 +169,7 @@ def _price_history(catalog: Catalog, arguments: Arguments) -> PriceHistory:
         begin = positions.index(arguments["after"]) + 1
     end = begin + arguments["limit"]
     more = end < len(held)
-    periods = [answers.period(each) for each in held[begin:end]]
+    periods = [built(PricePeriod, each) for each in held[begin:end]]
     return PriceHistory(
         template_id=arguments["template_id"], periods=periods, more=more, after=positions[end - 1] if more else None
     )

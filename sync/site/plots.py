@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
+from itertools import groupby
 from operator import itemgetter
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -143,7 +144,7 @@ def catalog_plots(dump: CatalogDump) -> list[tuple[Plot, str, str]]:
     plots = [
         (step_plot({"": _sizes(dump)}, moments[-1]), "Templates in the catalog", "目录中的模板数"),
         (step_plot(_moves(dump), moments[-1]), *since),
-        (step_plot(_levels(dump, moments), moments[-1]), "Median credits per resolution", "各分辨率积分中位数"),
+        (step_plot(_levels(dump), moments[-1]), "Median credits per resolution", "各分辨率积分中位数"),
     ]
     return [(plot, en, zh) for plot, en, zh in plots if plot is not None]
 
@@ -190,34 +191,30 @@ def _moves(dump: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
     return {kind: list(points.items()) for kind, points in lines.items()}
 
 
-def _levels(dump: CatalogDump, moments: list[datetime]) -> dict[str, list[tuple[datetime, float | None]]]:
-    """Return the median price of each of the most frequent resolutions, at up to about `MAX_POINTS` times."""
+def _levels(dump: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]:
+    """Return the median price of each of the most frequent resolutions."""
     by_resolution: dict[str, list[Period]] = defaultdict(list)
     for periods in dump.periods.values():
         for period in periods:
             by_resolution[period.resolution].append(period)
     common = sorted(by_resolution, key=lambda name: (-len(by_resolution[name]), name))[:MAX_LINES]
-    every = max(1, len(moments) // MAX_POINTS)
-    chosen = sorted({*moments[::every], moments[-1]})
-    return {escape_bidi(name): _medians(by_resolution[name], chosen) for name in sorted(common, key=_by_number)}
+    return {escape_bidi(name): _medians(by_resolution[name]) for name in sorted(common, key=_by_number)}
 
 
-def _medians(periods: list[Period], moments: list[datetime]) -> list[tuple[datetime, float | None]]:
-    moves = [(period.since, 1, period.credit) for period in periods]
-    moves += [(period.until, -1, period.credit) for period in periods if period.until is not None]
-    moves.sort()
-    held: Counter[Decimal] = Counter()
-    done = 0
+def _medians(periods: list[Period]) -> list[tuple[datetime, float | None]]:
+    """Return the median at up to about `MAX_POINTS` of the times at which a price began or ended."""
+    began = [(period.since, 0, period.credit) for period in periods]
+    ended = [(period.until, 1, period.credit) for period in periods if period.until is not None]
+    present: list[Decimal] = []  # sorted
     points: list[tuple[datetime, float | None]] = []
-    for moment in moments:
-        due = bisect_right(moves, moment, key=itemgetter(0))
-        if due > done:  # otherwise the median is unchanged
-            for _, step, credit in moves[done:due]:
-                held[credit] += step
-            present = list(held.elements())
-            points.append((moment, float(round(median(present), 2)) if present else None))
-            done = due
-    return points
+    for moment, changes in groupby(sorted(began + ended), key=itemgetter(0)):
+        for _, has_ended, credit in changes:
+            if has_ended:
+                del present[bisect_left(present, credit)]
+            else:
+                insort(present, credit)
+        points.append((moment, float(round(median(present), 2)) if present else None))
+    return [*points[: -1 : max(1, len(points) // MAX_POINTS)], *points[-1:]]
 
 
 def _by_number(name: str) -> tuple[int, str]:

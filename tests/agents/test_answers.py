@@ -16,10 +16,11 @@ from sync.agents.answers import (
     escape_and_truncate,
     fit_to_limit,
     fits,
-    period,
     status,
     template_as,
 )
+from sync.outputs import tools
+from sync.outputs.catalog import built
 from sync.outputs.tools import TemplateSummary, WholeTemplate
 from sync.reader.values import CatalogStatus, Change, FieldChange, Price, PricePeriod, Tag, Template
 
@@ -154,7 +155,7 @@ def test_the_form_of_a_change() -> None:
 def test_a_current_price_has_no_end() -> None:
     held = PricePeriod(template_id="1", resolution="480p", credit=Decimal("0.5"), valid_from=DAY, valid_until=None)
     written = {"resolution": "480p", "credit": 0.5, "valid_from": "2026-01-01T00:00:00Z", "valid_until": None}
-    assert to_builtins(period(held)) == written
+    assert to_builtins(built(tools.PricePeriod, held)) == written
 
 
 @pytest.mark.parametrize(("success", "age", "seconds"), [

@@ -10,8 +10,8 @@ import pytest
 
 from sync.reader.catalog_dump import read_catalog_dump
 from sync.site.plots import Plot, catalog_plots, price_plot, step_plot
-from tests.builders import record
-from tests.site.sites import FIRST, THEN, weeks
+from tests.builders import record, run_with, ticking
+from tests.site.sites import FIRST, THEN, WEEKS, weeks
 
 if TYPE_CHECKING:
     from tests.builders import Database
@@ -62,6 +62,14 @@ def test_size_additions_removals_and_price_levels_are_drawn_over_time(sqlite: Da
         "Added and removed since the first run": {"added": ("0", "2"), "removed": ("0", "1")},
         "Median credits per resolution": {"480p": ("166.5", "166.5"), "720p": ("355.2", "355.2"), "1080p": ("800", "800")},
     }
+
+
+def test_a_price_that_was_replaced_at_the_time_of_its_start_is_not_drawn(sqlite: Database) -> None:
+    for credit, week in ((1, 0), (2, 0), (3, 1)):
+        prices = [{"Resolution": "480p", "Credit": credit}]
+        run_with([record("1", ConsumeItems=prices)], sqlite.engine, clock=ticking(WEEKS[week], step=0))
+    *_, (levels, _, _) = catalog_plots(read_catalog_dump(sqlite.engine))
+    assert [(line.first, line.last) for line in levels.lines] == [("2", "3")]
 
 
 def test_after_one_run_there_is_no_plot(sqlite: Database) -> None:

@@ -151,9 +151,6 @@ class Selection:
     after: PagePosition | None = None
 
 
-EVERYTHING = Selection()
-
-
 def make_selection(
     *,
     sort: Sort = "id",

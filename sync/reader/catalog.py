@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from sync.catalog.fields import BOUNDS, storage_flaw
-from sync.catalog.selection import EVERYTHING, Selection
 from sync.errors import UnknownTemplate
 from sync.reader.feed import position_after
 from sync.reader.past import documents_after, price_ended, select_one_past, select_past
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sync.catalog.document import Document
+    from sync.catalog.selection import Selection
     from sync.reader.stored_templates import Stored
     from sync.store.engine import Source
 
@@ -46,7 +46,7 @@ BATCH = 1000
 """Number of documents in one query: about 1 MB."""
 
 
-def select_templates(source: Source, wanted: Selection = EVERYTHING, *, after_run: int | None = None) -> list[Stored]:
+def select_templates(source: Source, wanted: Selection, *, after_run: int | None = None) -> list[Stored]:
     """Read the templates of a selection, in its order.
 
     As of each function here, `after_run` is the run after which the catalog is read, None for the present one;

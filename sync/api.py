@@ -20,6 +20,7 @@ from sync.reader.feed import check_position
 from sync.reader.past import check_moment, difference, run_of, templates_of_changes
 from sync.reader.status import overview
 from sync.reader.values import Page, TagCount, TypeCount
+from sync.store.bulk import BATCH
 from sync.store.engine import open_engine, reading, reconnect_after_fork
 from sync.store.schema import require_current
 from sync.store.sqlite_file import is_in_memory
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from sync.forms.form import Form
     from sync.reader.values import CatalogStatus, Change, Price, PricePeriod, Template
     from sync.store.engine import Source
-
-FOLLOW_AT_A_TIME = 500
-"""Changes that `follow` reads in one transaction."""
 
 
 class Catalog:
@@ -260,11 +258,11 @@ class Catalog:
 
     def _follow(self, since: str | int | None, every: float, sleep: Callable[[float], object]) -> Iterator[Change]:
         while True:
-            found = self.changes(since, FOLLOW_AT_A_TIME)
+            found = self.changes(since, BATCH)
             for change in found:
                 since = change.cursor
                 yield change
-            if len(found) < FOLLOW_AT_A_TIME:
+            if len(found) < BATCH:
                 sleep(every)
 
     def as_of(self, when: int | datetime) -> Catalog:

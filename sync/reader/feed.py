@@ -11,7 +11,7 @@ from sync.catalog.feed import LARGEST_NUMBER, Cursor, apply_fields, price_moves
 from sync.catalog.url_query import URL_FIELDS
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
-from sync.store.bulk import batches
+from sync.store.bulk import BATCH, batches
 from sync.store.connecting import is_standby
 from sync.store.engine import reading
 from sync.store.schema import reading_current
@@ -155,9 +155,10 @@ def follow(engine: sa.Engine, since: str | int, *, pause: Iterator[None]) -> Ite
         CursorLost: the database lost changes, as after a restore.
     """
     for _ in pause:
-        for change in changes(engine, since=since):
-            since = change["cursor"]
-            yield change
+        while found := changes(engine, since=since, limit=BATCH):  # a follower may be a whole feed behind
+            for change in found:
+                since = change["cursor"]
+                yield change
 
 
 # Cursors --------------------------------------------------------------------------------------------------------------

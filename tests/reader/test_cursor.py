@@ -189,6 +189,21 @@ def test_a_follower_gets_the_error_at_its_next_poll(tmp_path: Path, sqlite: Data
     assert (seen, lost.value.reason) == ([1, 2, 3, 4, 5], "diverged")
 
 
+def test_a_follower_reads_the_feed_in_batches(sqlite: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs(sqlite, 1, 2, 3)
+    read, sizes = feed.changes, []
+
+    def counted(engine: Engine, **wanted: Any) -> list[dict[str, Any]]:
+        found = read(engine, **wanted)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(feed, "changes", counted)
+    monkeypatch.setattr(feed, "BATCH", 2)
+    assert [change["seq"] for change in feed.follow(sqlite.engine, 0, pause=iter([None]))] == [1, 2, 3, 4, 5]
+    assert sizes == [2, 2, 1, 0]
+
+
 # What an older version appended -----------------------------------------------------------------------------------------
 
 

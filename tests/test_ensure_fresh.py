@@ -215,27 +215,18 @@ def test_callers_of_one_template_share_one_request(database: Database, upstream:
     assert refreshes(database) == [("7", "succeeded", 1)]
 
 
-def test_a_refresh_without_a_change_verifies_the_template_for_other_callers(database: Database, upstream: Sandbox) -> None:
-    upstream.replace(records(40))
-    for _ in range(2):
-        assert Catalog(database.engine).ensure_fresh("7", 60).title_en == "Number 7"
-    assert refreshes(database) == [("7", "succeeded", 1)]
-
-
-def test_a_caller_with_max_age_0_fetches_a_template_that_was_fetched_before_its_call(
-    database: Database, upstream: Sandbox
+@pytest.mark.parametrize(
+    ("served", "max_age", "answer", "requests"),
+    [(40, 60, "Number 7", 1), (40, 0, "Number 7", 2), (6, 60, "UnknownTemplate", 2)],
+    ids=["the first verifies the template without a change", "max_age 0 always fetches", "an absent template is not verified"],
+)
+def test_a_second_call_requests_the_template_again_unless_the_first_one_verified_it(
+    database: Database, upstream: Sandbox, served: int, max_age: float, answer: str, requests: int
 ) -> None:
+    upstream.replace(records(served))
     for _ in range(2):
-        Catalog(database.engine).ensure_fresh("7", 0)
-    assert refreshes(database) == [("7", "succeeded", 1)] * 2
-
-
-def test_a_refresh_that_found_nothing_verifies_nothing(database: Database, upstream: Sandbox) -> None:
-    upstream.replace(records(6))
-    for _ in range(2):
-        with pytest.raises(UnknownTemplate):
-            Catalog(database.engine).ensure_fresh("7", 60)
-    assert refreshes(database) == [("7", "succeeded", 1)] * 2
+        assert titles_of(Catalog(database.engine), ["7"], max_age) == [answer]
+    assert refreshes(database) == [("7", "succeeded", 1)] * requests
 
 
 @pytest.mark.parametrize("found", [True, False])

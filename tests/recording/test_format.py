@@ -43,42 +43,36 @@ def test_a_recording_begins_with_the_run() -> None:
     assert read_recording([FIRST.encode()]) == (RUN, [])
 
 
-def test_a_response_is_one_line_with_its_times_to_a_tenth_of_a_millisecond() -> None:
-    whole = RecordedResponse({"page": "1"}, 1.23456, 0.34567, 200, {"content-type": "text/plain"}, "战 {}".encode())
-    line = (
-        '{"question": {"page": "1"}, "at": 1.2346, "took": 0.3457, "status": 200,'
-        ' "headers": {"content-type": "text/plain"}, "body": "战 {}"}'
-    )
-    assert line_of(whole, redact) == line
-    _, (read,) = read_recording([FIRST.encode(), line.encode()])
-    assert read == RecordedResponse({"page": "1"}, 1.2346, 0.3457, 200, {"content-type": "text/plain"}, "战 {}".encode())
+START = '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, '
+LINES: dict[str, tuple[RecordedResponse, str, RecordedResponse]] = {
+    "times to a tenth of a millisecond": (
+        RecordedResponse({"page": "1"}, 1.23456, 0.34567, 200, {"content-type": "text/plain"}, "战 {}".encode()),
+        ('{"question": {"page": "1"}, "at": 1.2346, "took": 0.3457, "status": 200,'
+        ' "headers": {"content-type": "text/plain"}, "body": "战 {}"}'),
+        RecordedResponse({"page": "1"}, 1.2346, 0.3457, 200, {"content-type": "text/plain"}, "战 {}".encode()),
+    ),
+    "no response, with a reason": (
+        RecordedResponse({}, trouble="reset"), f'{START}"body": "", "trouble": "reset"}}', RecordedResponse({}, trouble="reset"),
+    ),
+    "without trouble": (RecordedResponse({}), f'{START}"body": ""}}', RecordedResponse({})),
+    "a body that is not UTF-8, in base64 with the secret masked": (
+        RecordedResponse({}, body=b"\xffcanary"),
+        f'{START}"body_base64": "/1tzZWNyZXRd"}}',
+        RecordedResponse({}, body=b"\xff[secret]"),
+    ),
+    "a secret in each part": (
+        RecordedResponse({"a canary": "1 canary"}, status=302, headers={"location": "/?canary"}, body=b"my canary"),
+        ('{"question": {"a [secret]": "1 [secret]"}, "at": 0.0, "took": 0.0, "status": 302,'
+        ' "headers": {"location": "/?[secret]"}, "body": "my [secret]"}'),
+        RecordedResponse({"a [secret]": "1 [secret]"}, status=302, headers={"location": "/?[secret]"}, body=b"my [secret]"),
+    ),
+}  # fmt: skip
 
 
-def test_a_missing_response_has_a_reason() -> None:
-    line = '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": "", "trouble": "reset"}'
-    assert line_of(RecordedResponse({}, trouble="reset"), redact) == line
-    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedResponse({}, trouble="reset")])
-
-
-def test_a_complete_response_has_no_trouble() -> None:
-    assert line_of(RecordedResponse({}), redact) == (
-        '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body": ""}'
-    )
-    assert answer() == RecordedResponse({"page": "1"}, 0.5, 0.25, 200, {"server": "nginx"}, b"{}", "")
-
-
-def test_a_body_that_is_not_utf_8_is_recorded_in_base64_with_the_secret_masked() -> None:
-    line = line_of(RecordedResponse({}, body=b"\xffcanary"), redact)
-    assert line == '{"question": {}, "at": 0.0, "took": 0.0, "status": null, "headers": {}, "body_base64": "/1tzZWNyZXRd"}'
-    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [RecordedResponse({}, body=b"\xff[secret]")])
-
-
-def test_a_secret_is_masked_in_each_part_of_a_recording() -> None:
-    quoting = RecordedResponse({"a canary": "1 canary"}, status=302, headers={"location": "/?canary"}, body=b"my canary")
-    assert line_of(quoting, redact) == (
-        '{"question": {"a [secret]": "1 [secret]"}, "at": 0.0, "took": 0.0, "status": 302,'
-        ' "headers": {"location": "/?[secret]"}, "body": "my [secret]"}'
-    )
+@pytest.mark.parametrize(("response", "line", "parsed"), LINES.values(), ids=LINES)
+def test_a_response_is_one_line(response: RecordedResponse, line: str, parsed: RecordedResponse) -> None:
+    assert line_of(response, redact) == line
+    assert read_recording([FIRST.encode(), line.encode()]) == (RUN, [parsed])
 
 
 def test_responses_keep_their_order() -> None:

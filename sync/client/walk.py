@@ -152,13 +152,9 @@ def _walk_once(api: ApiClient, parser: RecordParser, options: RunOptions, progre
     page_size = options.page_size
     attempt = _Attempt(parser)
     parser.begin_walk()
-
-    def add(page: int, response: Envelope | InvalidResponse, expected: int | None) -> None:
-        attempt.add_response(page, response)
-        if progress:
-            progress(len(attempt.pages), expected)
-
-    add(1, api.get({"page": 1, "page_size": page_size}), None)
+    attempt.add_response(1, api.get({"page": 1, "page_size": page_size}))
+    if progress:
+        progress(1, None)
     served = attempt.served
     (total,) = attempt.totals
     # The server may limit the page size; a short first page shows a limit only if more templates follow.
@@ -176,7 +172,9 @@ def _walk_once(api: ApiClient, parser: RecordParser, options: RunOptions, progre
     for params, response in api.get_many(requests()):
         page = int(params["page"])
         if isinstance(response, Envelope | NotFound | NoSuchPage):  # the last two, because the page may be past the end
-            add(page, response, expected)
+            attempt.add_response(page, response)
+            if progress:
+                progress(len(attempt.pages), expected)
         elif _is_page_failure(response):
             attempt.fail(page, response, expected)
         else:

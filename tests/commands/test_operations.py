@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,36 +26,21 @@ from tests.builders import record, records, run_against
 from tests.command_line import environment, template_sync
 from tests.conftest import SERVERS, drop_database, new_database
 from tests.daemons import DaemonProcess, Upstream
+from tests.documented import Step, snippets, steps
 from tests.faults import take_lease
 from tests.webhooks.receiver import SECRET, Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "operations.md"
 
 
-@dataclass(frozen=True)
-class Step:
-    """A command and its documented output, in which `...` stands for any text."""
-
-    command: str
-    shown: list[str] = field(default_factory=list)
-
-
 def read_runbook() -> dict[str, list[Step]]:
-    """Return the commands of each section, in order."""
+    """Return the commands of each section, in order. `...` in a documented output stands for any text."""
     sections: dict[str, list[Step]] = {}
-    heading, inside = "", False
-    for line in RUNBOOK.read_text().splitlines():
-        if line.startswith("#"):
-            heading = line.lstrip("# ")
-        elif line.startswith("```"):
-            inside = line == "```console"
-        elif inside and line.startswith("$ "):
-            sections.setdefault(heading, []).append(Step(line[2:]))
-        elif inside:
-            sections[heading][-1].shown.append(line)
+    for snippet in snippets(RUNBOOK, "console"):
+        sections.setdefault(snippet.heading, []).extend(steps(snippet))
     return sections
 
 
@@ -228,35 +213,32 @@ EXIT_CODES = {"template-sync doctor": {"Failing": 75}}
 SERVER_OF = {"pg_dump": "postgresql", "pg_restore": "postgresql", "mariadb-dump": "mariadb", "mariadb": "mariadb"}
 
 
-@contextmanager
-def servers(folder: Path) -> Iterator[dict[str, str]]:
-    """Yield variables with the URL of a migrated database on each available server."""
-    variables = {"NEW_URL": f"sqlite:///{folder / 'new.db'}"}
-    created = []
-    for kind, variable in SERVERS.items():
-        if variable not in os.environ:
-            continue
+def servers(folder: Path, resources: ExitStack) -> dict[str, str]:
+    """Return variables with the address of a migrated database on each available server, and of an empty one."""
+
+    def create(kind: str, *, tables: bool = True) -> sa.URL:
         url, server = new_database(kind, folder)
-        created.append((url, server))
+        resources.callback(drop_database, url, server)
         engine = open_engine(url)
-        upgrade(engine)
+        if tables:
+            upgrade(engine)
         engine.dispose()
-        target = engine.url
-        if kind == "postgresql":
-            variables["POSTGRES_URL"] = target.set(drivername="postgresql").render_as_string(hide_password=False)
-        else:
-            password = f" --password={target.password}" if target.password else ""
-            options = f"--host={target.host} --port={target.port or 3306} --user={target.username}{password} {target.database}"
-            variables["MARIADB_OPTIONS"] = options
-    if "POSTGRES_URL" in variables:
-        url, server = new_database("postgresql", folder)
-        created.append((url, server))
-        variables["NEW_URL"] = url
-    try:
-        yield variables
-    finally:
-        for url, server in created:
-            drop_database(url, server)
+        return engine.url
+
+    variables = {"NEW_URL": f"sqlite:///{folder / 'new.db'}"}
+    if SERVERS["postgresql"] in os.environ:
+        migrated, empty = create("postgresql").set(drivername="postgresql"), create("postgresql", tables=False)
+        variables |= {"POSTGRES_URL": url_with_password(migrated), "NEW_URL": url_with_password(empty)}
+    if SERVERS["mariadb"] in os.environ:
+        target = create("mariadb")
+        password = f" --password={target.password}" if target.password else ""
+        options = f"--host={target.host} --port={target.port or 3306} --user={target.username}{password} {target.database}"
+        variables["MARIADB_OPTIONS"] = options
+    return variables
+
+
+def url_with_password(url: sa.URL) -> str:
+    return url.render_as_string(hide_password=False)
 
 
 def missing(command: str, variables: dict[str, str]) -> str | None:
@@ -267,20 +249,9 @@ def missing(command: str, variables: dict[str, str]) -> str | None:
     needed = {"postgresql": "POSTGRES_URL", "mariadb": "MARIADB_OPTIONS"}.get(SERVER_OF.get(tool, ""))
     if needed and needed not in variables:
         return f"{tool}: set {SERVERS[SERVER_OF[tool]]}"
-    return (
-        "sqlite3 is not installed here, so no backup exists"
-        if "backup.db" in command and tool == "rm" and not shutil.which("sqlite3")
-        else None
-    )
-
-
-def bin_folder(folder: Path) -> Path:
-    """Create a folder for PATH that contains `template-sync`."""
-    (folder / "bin").mkdir()
-    script = folder / "bin" / "template-sync"
-    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m sync "$@"\n')
-    script.chmod(0o755)
-    return script.parent
+    if "backup.db" in command and tool == "rm" and not shutil.which("sqlite3"):
+        return "sqlite3 is not installed here, so no backup exists"
+    return None
 
 
 def marks_of(section: str) -> list[pytest.MarkDecorator]:
@@ -297,13 +268,13 @@ def test_the_commands_of_the_runbook_work_and_print_the_documented_output(
         upstream = resources.enter_context(Upstream(records(280)))
         variables: dict[str, str] = {}
         if any("_URL" in step.command for step in SECTIONS[section]):
-            variables = resources.enter_context(servers(tmp_path))
+            variables = servers(tmp_path, resources)
         situation = Situation(home, upstream, resources, variables)
         SITUATIONS[section](situation)
         situation.engine.dispose()
         shell = environment(**upstream.settings(SYNC_LOG_FORMAT="json", **situation.variables))
         shell["PYTHONWARNINGS"] = ""  # as in an operator's shell
-        shell["PATH"] = f"{bin_folder(tmp_path)}:{shell['PATH']}"
+        shell["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{shell['PATH']}"
         skipped = []
         for step in SECTIONS[section]:
             if reason := missing(step.command, variables):
@@ -315,9 +286,8 @@ def test_the_commands_of_the_runbook_work_and_print_the_documented_output(
             )  # fmt: skip
             assert done.returncode == EXIT_CODES.get(step.command, {}).get(section, 0), (step.command, done.stdout)
             assert not step.shown or shows(step.shown, done.stdout), (step.command, done.stdout)
-        for reason in skipped:
-            record_property("not run", reason)
         if skipped:
+            record_property("not run", "; ".join(skipped))
             pytest.skip("; ".join(skipped))
 
 

@@ -85,8 +85,8 @@ def check(context: Context) -> None:
 
 
 @sync_command(
-    "Show the origin of the API (scheme, host and port) from which the database was filled. Commands refuse to call another one, "
-    "with exit code 78.",
+    "Show the origin of the API (scheme, host and port) from which the database was filled. `run`, `refresh`, `daemon` and "
+    "`demo` refuse another one, with exit code 78.",
     "base_url",
     *DATABASE_FLAGS, has_effect=True, group=command, json=AS_JSON,
 )  # fmt: skip

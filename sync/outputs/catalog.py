@@ -128,8 +128,8 @@ class ShownTemplate(StoredTemplate):
 
 
 _ABSENT = (
-    "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field did not exist, unlike a "
-    "field that is null"
+    "only in changes that version 0.1.0 recorded for a field in `extra`: the side on which the field was absent, and not "
+    "present with the value null"
 )
 
 

@@ -59,8 +59,9 @@ class Template:
         extra: read-only; fields of the API that this version does not know, by name.
         content_hash: hash of its content; equal hashes mean no change.
         first_seen_at: when this database first stored it.
-        changed_at: when its last change was recorded. In a past catalog: when the last change by then was
-            recorded; `first_seen_at` if `prune` deleted that change and the template changed or was removed later.
+        changed_at: when its last change was recorded. In a past catalog: when the last change up to
+            that time was recorded. If `prune` deleted that change, and it is not the newest one of the template, the value is
+            `first_seen_at`.
         removed_at: when it was removed; None while it is present.
         first_seen_run_id: the run that first stored it.
         changed_run_id: the run that recorded its last change.

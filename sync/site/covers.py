@@ -37,6 +37,8 @@ _KINDS: tuple[tuple[str, bytes, int], ...] = (
     ("png", b"\x89PNG\r\n\x1a\n", 0), ("jpg", b"\xff\xd8\xff", 0), ("gif", b"GIF8", 0), ("webp", b"WEBP", 8),
     ("avif", b"ftypavif", 4), ("mp4", b"ftypisom", 4),
 )  # fmt: skip
+_VIDEO = "mp4"  # only of the sample catalog, whose files are not downloaded
+_NO_PICTURE = "no PNG, JPEG, GIF, WebP or AVIF"
 
 
 class CoverUnavailable(SyncError):
@@ -79,11 +81,13 @@ class Fetch:
             raise CoverUnavailable(f"the answer was {answer.status}")
         if answer.failure is not None:
             raise CoverUnavailable(str(answer.failure))
+        if kind_of(answer.body) == _VIDEO:
+            raise CoverUnavailable(_NO_PICTURE)
         return answer.body
 
 
 def kind_of(content: bytes) -> str:
-    """Return the type of a picture from its first bytes, independent of its URL and its declared type. SVG is refused.
+    """Return the type of a picture or preview from its first bytes, independent of its URL and its declared type. SVG is refused.
 
     Raises:
         CoverUnavailable: the type is not supported, or the file is too large.
@@ -93,7 +97,7 @@ def kind_of(content: bytes) -> str:
     for kind, begins, at in _KINDS:
         if content[at : at + len(begins)] == begins:
             return kind
-    raise CoverUnavailable("no PNG, JPEG, GIF, WebP or AVIF")
+    raise CoverUnavailable(_NO_PICTURE)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ def test_a_cover_is_requested_without_the_key() -> None:
     assert [name for name in ("x-api-key", "cookie", "referer") if name in request.headers] == []
 
 
+def test_a_video_in_place_of_a_cover_is_refused() -> None:
+    with fetching(Reply(b"\0\0\0\x20ftypisom")) as (ask, _), pytest.raises(CoverUnavailable, match="no PNG"):
+        ask()
+
+
 def test_a_private_address_gets_no_request() -> None:
     with fetching(Reply(PNG), allowed=is_public) as (ask, server), pytest.raises(CoverUnavailable, match="not a public one"):
         ask()

@@ -76,6 +76,14 @@ class WatchedPage:
         """The requests to other hosts."""
         return [url for url in self.requests if not url.startswith(self.base)]
 
+    def axe(self, **options: Any) -> list[tuple[str, list[str]]]:
+        """Return the violations that axe finds, with the elements."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        # Preloading would violate the policy.
+        found = Axe().run(self.page, options={"preload": False, **options}).response["violations"]
+        return [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found]
+
     def ids(self) -> list[str]:
         """Return the ids of the displayed cards, in order."""
         shown = "cards => cards.filter(card => card.checkVisibility()).map(card => card.dataset.templateId)"
@@ -132,6 +140,18 @@ def base(request: pytest.FixtureRequest, small: Site) -> Iterator[str]:
     else:
         with served(small.folder) as url:
             yield url
+
+
+@pytest.fixture
+def gallery(base: str, watch: Watch) -> WatchedPage:
+    """A page of the small site, not opened."""
+    return watch(base)
+
+
+@pytest.fixture
+def from_disk(small: Site, watch: Watch) -> WatchedPage:
+    """A page of the small site in a folder, not opened."""
+    return watch(small.folder.as_uri())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.site.sites import bare
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.site.conftest import Watch
+    from tests.site.conftest import Watch, WatchedPage
     from tests.site.sites import Site
 
 ALL = ["5", "1", "2", "104909826"]
@@ -30,17 +30,16 @@ def chosen(page: Page, **values: str) -> None:
 
 
 @pytest.mark.ci_slice
-def test_search_filters_and_order_select_cards_and_are_in_the_url(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open()
-    assert here.ids() == ALL
+def test_search_filters_and_order_select_cards_and_are_in_the_url(gallery: WatchedPage) -> None:
+    page = gallery.open()
+    assert gallery.ids() == ALL
 
     for word, found in (
         ("猫", ["1"]), ("咪变", ["1"]), ("cafe", ["1"]), ("CAFÉ", ["1"]), ("ball two", ["2"]), ("10490", ["104909826"]),
         ("pets", ["1"]), ("宠物", ["1"]), ("no such", []),
     ):  # fmt: skip
         page.locator("input[type=search]").fill(word)
-        assert here.ids() == found, word
+        assert gallery.ids() == found, word
     assert page.locator("#none").is_visible()
     page.locator("input[type=search]").fill("")
 
@@ -49,32 +48,31 @@ def test_search_filters_and_order_select_cards_and_are_in_the_url(base: str, wat
         ("resolution", "1080p", ["104909826"]), ("ratio", "16:9", ["2"]), ("max_price", "150", ["2", "104909826"]),
     ):  # fmt: skip
         chosen(page, **{name: value})
-        assert here.ids() == found, name
+        assert gallery.ids() == found, name
         assert f"{name}={value}".replace(":", "%3A") in page.url
         chosen(page, **{name: ""})
     chosen(page, sort="price")
-    assert here.ids() == ["2", "104909826", "5", "1"]
+    assert gallery.ids() == ["2", "104909826", "5", "1"]
     chosen(page, sort="name")
-    assert here.ids() == ["2", "104909826", "5", "1"]  # Ball for Two, Battle Game, Fresh, Kitty Café
-    assert here.external_requests == []
+    assert gallery.ids() == ["2", "104909826", "5", "1"]  # Ball for Two, Battle Game, Fresh, Kitty Café
+    assert gallery.external_requests == []
 
 
 @pytest.mark.long
-def test_a_url_restores_the_view_and_back_returns_to_the_previous_one(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open("index.html#tag=宠物&sort=name")
-    assert here.ids() == ["1"]
+def test_a_url_restores_the_view_and_back_returns_to_the_previous_one(gallery: WatchedPage) -> None:
+    page = gallery.open("index.html#tag=宠物&sort=name")
+    assert gallery.ids() == ["1"]
     assert page.locator("[name=tag]").input_value() == "Pets"
 
     page.goto("about:blank")
-    page = here.open("index.html?resolution=720p&max_price=99")
-    assert here.ids() == ["2"]
+    page = gallery.open("index.html?resolution=720p&max_price=99")
+    assert gallery.ids() == ["2"]
     chosen(page, max_price="")
     chosen(page, resolution="480p")
-    assert here.ids() == ["5", "1", "104909826"]
+    assert gallery.ids() == ["5", "1", "104909826"]
     page.go_back()
     page.wait_for_function("() => document.querySelector('[name=resolution]').value === '720p'")
-    assert here.ids() == ["5", "1", "2"]
+    assert gallery.ids() == ["5", "1", "2"]
 
 
 @pytest.mark.long
@@ -100,18 +98,16 @@ def test_a_link_selects_the_value_of_its_case_among_values_that_differ_in_case_o
     ("max_price=%20", ""), ("max_price=Infinity", ""), ("max_price=-1", ""), ("max_price=abc", ""), ("search=%20", ""),
     ("max_price=0x64", "100"), ("max_price=%2B100.", "100"), ("max_price=1e2", "100"), ("max_price=99.5", "99.5"),
 ])  # fmt: skip
-def test_a_link_sets_no_filter_that_is_not_visible(given: str, shown: str, watch: Watch, small: Site) -> None:
-    here = watch(small.folder.as_uri())
-    page = here.open(f"index.html#{given}")
+def test_a_link_sets_no_filter_that_is_not_visible(given: str, shown: str, from_disk: WatchedPage) -> None:
+    page = from_disk.open(f"index.html#{given}")
     assert page.locator("[name=max_price]").input_value() == shown
-    assert here.ids() == (["2"] if shown else ALL)
+    assert from_disk.ids() == (["2"] if shown else ALL)
     assert page.locator("[type=reset]").is_visible() == bool(shown)
 
 
 @pytest.mark.long
-def test_every_value_of_a_filter_has_the_number_of_its_results(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open("index.html#type=BEGIN_FRAME")
+def test_every_value_of_a_filter_has_the_number_of_its_results(gallery: WatchedPage) -> None:
+    page = gallery.open("index.html#type=BEGIN_FRAME")
 
     def options(name: str) -> list[str]:
         return [text.strip() for text in page.locator(f"[name={name}] option").all_inner_texts()]
@@ -123,29 +119,27 @@ def test_every_value_of_a_filter_has_the_number_of_its_results(base: str, watch:
         for value, text in page.locator(f"[name={name}] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"):
             if value:
                 chosen(page, **{name: value})
-                assert text.endswith(f"({len(here.ids())})"), text
+                assert text.endswith(f"({len(gallery.ids())})"), text
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("resolution", ["", "480p", "1080p"])
-def test_a_price_limit_applies_to_the_counts_of_the_resolutions(resolution: str, base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open(f"index.html#max_price=170&resolution={resolution}")
+def test_a_price_limit_applies_to_the_counts_of_the_resolutions(resolution: str, gallery: WatchedPage) -> None:
+    page = gallery.open(f"index.html#max_price=170&resolution={resolution}")
     offered = dict(page.locator("[name=resolution] option").evaluate_all("all => all.map(o => [o.value, o.textContent])"))
     assert {"480p", "720p", resolution} <= offered.keys()
     for value in offered.keys() - {""}:
         page.goto("about:blank")
-        here.open(f"index.html#max_price=170&resolution={value}")
-        assert offered[value] == f"{value} ({len(here.ids())})"
+        gallery.open(f"index.html#max_price=170&resolution={value}")
+        assert offered[value] == f"{value} ({len(gallery.ids())})"
 
 
 @pytest.mark.long
-def test_a_preview_is_requested_on_hover_and_stopped_after_it(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open()
+def test_a_preview_is_requested_on_hover_and_stopped_after_it(gallery: WatchedPage) -> None:
+    page = gallery.open()
 
     def videos() -> list[str]:
-        return [url for url in here.requests if url.endswith(".mp4")]
+        return [url for url in gallery.requests if url.endswith(".mp4")]
 
     assert videos() == []
 
@@ -180,9 +174,8 @@ def test_with_reduced_motion_or_by_touch_only_the_button_plays(base: str, watch:
 
 
 @pytest.mark.long
-def test_the_gallery_can_be_used_with_the_keyboard_only(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open()
+def test_the_gallery_can_be_used_with_the_keyboard_only(gallery: WatchedPage) -> None:
+    page = gallery.open()
 
     def focused() -> Any:
         return page.evaluate("() => document.activeElement.name || document.activeElement.className")
@@ -191,7 +184,7 @@ def test_the_gallery_can_be_used_with_the_keyboard_only(base: str, watch: Watch)
     assert focused() == "skip"
     page.keyboard.press("/")
     page.keyboard.type("kitty")
-    assert here.ids() == ["1"]
+    assert gallery.ids() == ["1"]
     page.keyboard.press("Enter")  # submitting the form would violate the policy
     for _ in range(20):
         page.keyboard.press("Tab")
@@ -208,9 +201,8 @@ def test_the_gallery_can_be_used_with_the_keyboard_only(base: str, watch: Watch)
 
 
 @pytest.mark.long
-def test_the_chosen_language_and_theme_are_kept(watch: Watch, small: Site) -> None:
-    here = watch(small.folder.as_uri())
-    page = here.open()
+def test_the_chosen_language_and_theme_are_kept(from_disk: WatchedPage) -> None:
+    page = from_disk.open()
     assert page.locator("article h2").first.inner_text().splitlines()[0] == "Fresh"
 
     page.locator("#language").click()
@@ -228,15 +220,11 @@ def test_the_chosen_language_and_theme_are_kept(watch: Watch, small: Site) -> No
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_reports_no_violation(path: str, scheme: str, watch: Watch, small: Site) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     for viewport in ({"width": 1280, "height": 800}, {"width": 320, "height": 640}):
         here = watch(small.folder.as_uri(), color_scheme=scheme, viewport=viewport)
         page = here.open(path)
         levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-        for options in ({"preload": False}, {"preload": False, "runOnly": levels}):  # preloading would violate the policy
-            found = Axe().run(page, options=options).response["violations"]
-            assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
+        assert (here.axe(), here.axe(runOnly=levels)) == ([], [])
         wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, "the page scrolls horizontally"
 

@@ -15,7 +15,7 @@ from tests.site.test_browser import chosen
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.site.conftest import Watch
+    from tests.site.conftest import Watch, WatchedPage
 
 pytestmark = pytest.mark.long
 
@@ -81,8 +81,8 @@ def test_on_a_phone_no_card_is_cut_and_every_row_is_complete(width: int, site: S
     assert page.evaluate("() => document.documentElement.scrollWidth") == width
 
 
-def test_a_card_shows_the_price_of_the_filter_or_order(base: str, watch: Watch) -> None:
-    page = watch(base).open()
+def test_a_card_shows_the_price_of_the_filter_or_order(gallery: WatchedPage) -> None:
+    page = gallery.open()
 
     def prices() -> dict[str, str]:
         cards = page.locator("#grid article").all()
@@ -116,16 +116,15 @@ def test_a_template_is_new_for_fourteen_days_in_a_page_that_is_not_built_again(w
         assert page.locator(".mark.new").count() == seen
 
 
-def test_the_tag_of_a_card_is_added_to_the_filters(base: str, watch: Watch) -> None:
-    here = watch(base)
-    page = here.open("index.html#max_price=200")
+def test_the_tag_of_a_card_is_added_to_the_filters(gallery: WatchedPage) -> None:
+    page = gallery.open("index.html#max_price=200")
     page.locator("article[data-template-id='1'] .tags a").click()
-    assert here.ids() == ["1"]
+    assert gallery.ids() == ["1"]
     assert page.evaluate("() => location.hash") == "#max_price=200&tag=Pets"
 
 
-def test_every_change_has_its_cover_before_and_after_a_filter(watch: Watch, small: Site) -> None:
-    page = watch(small.folder.as_uri()).open("changes.html")
+def test_every_change_has_its_cover_before_and_after_a_filter(from_disk: WatchedPage) -> None:
+    page = from_disk.open("changes.html")
     for kind in ("", "removed", ""):
         chosen(page, kind=kind)
         page.wait_for_load_state("networkidle")

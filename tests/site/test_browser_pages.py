@@ -14,11 +14,9 @@ from tests.site.sites import HELD, PIXEL, WEEKS, Site, bare
 from tests.site.test_browser import PAGES, chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page, Route
 
-    from tests.site.conftest import Watch
+    from tests.site.conftest import Watch, WatchedPage
 
 pytestmark = pytest.mark.long
 
@@ -65,13 +63,6 @@ def many(site: Site) -> Site:
     return site.after(catalog, stale_after=10.0**10)
 
 
-@pytest.fixture
-def http(many: Site) -> Iterator[str]:
-    """The URL of the site on a web server."""
-    with served(many.folder) as base:
-        yield base
-
-
 def storage(page: Page, *lost: str) -> list[str]:
     """Serve the covers of the other host except the lost ones; return the list of requests, which grows."""
     requests: list[str] = []
@@ -89,8 +80,8 @@ def storage(page: Page, *lost: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_tab_reaches_every_control_with_a_visible_focus(path: str, watch: Watch, small: Site) -> None:
-    page = watch(small.folder.as_uri()).open(path)
+def test_tab_reaches_every_control_with_a_visible_focus(path: str, from_disk: WatchedPage) -> None:
+    page = from_disk.open(path)
     reachable = page.evaluate(REACHABLE)
     assert len(reachable) > 8
 
@@ -128,8 +119,8 @@ def test_filters_language_and_theme_can_be_changed_with_keys(watch: Watch, small
 @pytest.mark.parametrize(
     ("view", "shown"), [("index.html#tag=Pets", "1 of 4 templates"), ("changes.html#kind=removed", "1 change")]
 )
-def test_the_link_to_the_content_keeps_the_filters(view: str, shown: str, watch: Watch, small: Site) -> None:
-    page = watch(small.folder.as_uri()).open(view)
+def test_the_link_to_the_content_keeps_the_filters(view: str, shown: str, from_disk: WatchedPage) -> None:
+    page = from_disk.open(view)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_function("() => document.activeElement.id === 'main'")
@@ -180,8 +171,8 @@ def test_a_chinese_page_has_no_english_text_of_the_program(path: str, watch: Wat
     assert set(first) <= {"全部", "最新"}
 
 
-def test_cards_created_by_a_filter_change_their_language(watch: Watch, small: Site) -> None:
-    page = watch(small.folder.as_uri()).open("index.html#search=kitty")
+def test_cards_created_by_a_filter_change_their_language(from_disk: WatchedPage) -> None:
+    page = from_disk.open("index.html#search=kitty")
     assert page.locator("article .price").inner_text() == "166.5 – 355.2 credits"
     page.locator("#language").click()
     assert page.locator("article .price").inner_text() == "166.5 – 355.2 积分"
@@ -206,18 +197,19 @@ def test_a_printed_page_has_dark_text_on_white_and_no_controls(watch: Watch, sma
             assert (card.bounding_box() or {"height": 0})["height"] < 400  # at least two rows per sheet
 
 
-def test_covers_are_requested_when_they_become_visible_and_without_a_referrer(watch: Watch, many: Site, http: str) -> None:
-    here = watch(http, viewport={"width": 1280, "height": 800})
-    requests = storage(here.page)
-    page = here.open()
-    page.wait_for_load_state("networkidle")
-    assert 0 < len(requests) < 60  # of the 60 on the page; there are 200 in all
+def test_covers_are_requested_when_they_become_visible_and_without_a_referrer(watch: Watch, many: Site) -> None:
+    with served(many.folder) as base:
+        here = watch(base, viewport={"width": 1280, "height": 800})
+        requests = storage(here.page)
+        page = here.open()
+        page.wait_for_load_state("networkidle")
+        assert 0 < len(requests) < 60  # of the 60 on the page; there are 200 in all
 
-    assert page.locator("article").count() == 200
-    page.evaluate("() => scrollTo(0, document.body.scrollHeight / 2)")
-    page.wait_for_load_state("networkidle")
-    assert len(set(requests)) < 200
-    assert set(here.external_requests) == set(requests)
+        assert page.locator("article").count() == 200
+        page.evaluate("() => scrollTo(0, document.body.scrollHeight / 2)")
+        page.wait_for_load_state("networkidle")
+        assert len(set(requests)) < 200
+        assert set(here.external_requests) == set(requests)
 
 
 def test_all_matching_cards_are_in_the_page_without_scrolling(watch: Watch, site: Site) -> None:
@@ -263,15 +255,12 @@ def test_an_open_page_shows_that_it_may_be_out_of_date(site: Site, watch: Watch)
 
 
 def test_every_page_shows_held_removals_and_rejected_records_without_a_violation_of_axe(site: Site, watch: Watch) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     site.after(*HELD, max_removed=Decimal("0.1"), stale_after=10.0**10)
     here = watch(site.folder.as_uri(), offline=True)
     for path in ("index.html", "changes.html", "templates/30.html"):
         page = here.open(path)
         assert "15 removals held · 1 record rejected" in page.locator("#freshness").inner_text()
-        found = Axe().run(page, options={"preload": False}).response["violations"]
-        assert [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found] == []
+        assert here.axe() == []
     here.problems.clear()  # covers that cannot be loaded
 
 

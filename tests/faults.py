@@ -22,6 +22,7 @@ from sync.reader import feed
 from sync.reader.catalog import open_catalog
 from sync.reader.feed_check import feed_problems
 from sync.sandbox.responses import list_templates
+from sync.store import schema
 from sync.store.acquire import LeaseWait, acquire
 from sync.store.apply import Store
 from sync.store.database_errors import Retry
@@ -359,6 +360,33 @@ def sync_and_be_killed(url: str, number: int, catalog: list[dict[str, Any]]) -> 
     outcome = sync(catalog, engine)
     engine.dispose()
     raise SystemExit(outcome.error.exit_code if outcome.error else 0)
+
+
+def upgrade_and_be_killed(url: str, number: int) -> None:
+    """Upgrade, until this process is killed before the n-th statement that changes something, or COMMIT."""
+    engine = open_engine(url)
+    boundaries = itertools.count(1)
+
+    def boundary(statement: str) -> None:
+        if statement.lstrip().startswith(_CHANGES) and next(boundaries) == number:
+            kill_this_process()
+
+    on_each_statement(engine, boundary)
+    event.listen(engine, "commit", lambda _: boundary("COMMIT"))
+    schema.upgrade(engine)
+
+
+_CHANGES = ("CREATE", "ALTER", "DROP", "INSERT", "COPY", "UPDATE", "DELETE", "COMMIT")
+
+
+def killed_upgrades(database: Database, step: int = 1) -> Iterator[int]:
+    """Kill an upgrade at one of its statements after another, until one reaches its end; yield the number of the statement."""
+    number = 0
+    while (code := exit_code_of(upgrade_and_be_killed, database.url, number + 1)) != 0:
+        assert code == -signal.SIGKILL
+        number += step
+        yield number
+        database.engine.dispose()
 
 
 def wait_for(condition: Callable[[], bool], within: float = 20.0, state: Callable[[], object] = lambda: "") -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-import itertools
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -32,8 +30,7 @@ from tests.faults import (
     anomalies,
     at,
     dumped,
-    exit_code_of,
-    kill_this_process,
+    killed_upgrades,
     on_each_statement,
     process,
     sync,
@@ -231,31 +228,6 @@ def test_on_sqlite_a_rebuilt_parent_table_keeps_its_child_rows_and_foreign_keys(
 
 
 # Kills ------------------------------------------------------------------------------------------------------------------
-
-
-def upgrade_and_be_killed(url: str, number: int) -> None:
-    """Upgrade, until this process is killed before the n-th statement that changes something, or COMMIT."""
-    engine = open_engine(url)
-    boundaries = itertools.count(1)
-
-    def boundary(statement: str) -> None:
-        changes = statement.lstrip().startswith(("CREATE", "ALTER", "INSERT", "UPDATE", "COMMIT"))
-        if changes and next(boundaries) == number:
-            kill_this_process()
-
-    on_each_statement(engine, boundary)
-    event.listen(engine, "commit", lambda _: boundary("COMMIT"))
-    schema.upgrade(engine)
-
-
-def killed_upgrades(database: Database, step: int = 1) -> Iterator[int]:
-    """Kill an upgrade at one of its statements after another, until one reaches its end; yield the number of the statement."""
-    number = 0
-    while (code := exit_code_of(upgrade_and_be_killed, database.url, number + 1)) != 0:
-        assert code == -signal.SIGKILL
-        number += step
-        yield number
-        database.engine.dispose()
 
 
 @pytest.mark.parametrize("step", [

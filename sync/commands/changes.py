@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sync.commands.output import Output
 
 NEWEST = 50
-BATCH = 500
 FOLLOW_SECONDS = 2.0
 
 
@@ -116,13 +115,9 @@ def _report_truncation(out: Output, engine: Engine, found: list[dict[str, Any]],
 
 
 def _newest(engine: Engine, rules: Rules, most: int) -> list[dict[str, Any]]:
-    """Read the newest changes that match the rules, oldest first; in batches, because this can scan the whole feed."""
-    found: deque[dict[str, Any]] = deque(maxlen=most)
-    seq = status.overview(engine).oldest_seq - 1
-    while batch := feed.changes(engine, since=seq, limit=BATCH):
-        found.extend(filter(rules.matches, batch))
-        seq = batch[-1]["seq"]
-    return list(found)
+    """Read the newest changes that match the rules, oldest first; this can scan the whole feed."""
+    whole = feed.follow(engine, status.overview(engine).oldest_seq - 1, pause=iter([None]))
+    return list(deque(filter(rules.matches, whole), maxlen=most))
 
 
 def _rules(*, tags: Sequence[str], kinds: Sequence[str], fields: Sequence[str]) -> Rules:

@@ -28,7 +28,7 @@ from sync.catalog.removals import (
     removal_limit,
     removal_problem,
 )
-from sync.catalog.run_record import Run, Status, finish_applied, finish_failed, unverified_error
+from sync.catalog.run_record import Run, Status, finish, unverified_error
 from sync.catalog.served_records import RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.client.walk import walk
@@ -154,7 +154,7 @@ def run_with_lease(
         wait = wait or LeaseWait(stop=api.check_deadline)
         lease, run = acquire(store.engine, run, ttl=ttl, clock=clock, retry=store.retry, wait=wait)
     except (LeaseBusy, Interrupted, DeadlineExceeded, DatabaseError) as error:
-        run = finish_failed(replace(run, run_id=getattr(error, "run_id", None)), error, statistics, clock())
+        run = finish(replace(run, run_id=getattr(error, "run_id", None)), error, statistics, clock())
         unrecorded = error if isinstance(error, DatabaseError) else None
         if isinstance(error, Interrupted | DeadlineExceeded) and trigger != REFRESH:  # a refresh leaves no row
             try:
@@ -171,7 +171,7 @@ def run_with_lease(
         store.apply(lease, write_set, api.check_deadline)
     except BaseException as surprise:
         failure = surprise if isinstance(surprise, SyncError) else resource_error(surprise)
-        run = finish_failed(run, failure or SyncError(f"Unexpected error: {type(surprise).__name__}."), statistics, clock())
+        run = finish(run, failure or SyncError(f"Unexpected error: {type(surprise).__name__}."), statistics, clock())
         unrecorded = None
         try:
             store.close(lease, run)
@@ -256,7 +256,7 @@ def _finish(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
     """Return the row of a run that applies its plan."""
     changes = planned.changes
     return replace(
-        finish_applied(run, planned.problem, api.statistics, now),
+        finish(run, planned.problem, api.statistics, now),
         catalog_total=planned.total,
         pages=planned.pages,
         seen=len(planned.snapshot.ids),
@@ -286,7 +286,7 @@ def preview(
     try:
         planned = plan(store, api, options, run.started_at, random=random, progress=progress)
     except SyncError as error:
-        return Outcome(finish_failed(run, error, api.statistics, clock()), error=error, codes=api.statistics.by_code)
+        return Outcome(finish(run, error, api.statistics, clock()), error=error, codes=api.statistics.by_code)
     problem = planned.problem
     if isinstance(problem, RemovalsHeld):  # its usual hint lists held removals, which a dry run does not store
         problem = RemovalsHeld(

@@ -184,30 +184,19 @@ def advise(run: Run) -> Advice:
     return Advice(cause, f"{_LATER}. If it persists, `template-sync doctor` tests each step.")
 
 
-_STATUS_BY_PROBLEM: dict[type[SyncError], Status] = {RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE}
-"""Statuses of runs that apply everything except removals."""
+_STATUS_OF: dict[type[SyncError], Status] = {
+    RemovalsHeld: Status.HELD, WalkUnverified: Status.INCOMPLETE, Deferred: Status.DEFERRED, Interrupted: Status.INTERRUPTED,
+    LeaseBusy: Status.SKIPPED, DatabaseConflict: Status.SKIPPED,
+}  # fmt: skip
+"""The first two are errors of runs that apply everything except removals, the others of runs that apply nothing."""
 
 
-def finish_applied(run: Run, problem: SyncError | None, statistics: Requests, now: datetime) -> Run:
-    """Return the row of a run that applied its changes; `problem` is None for a success."""
-    return _finished(run, _STATUS_BY_PROBLEM[type(problem)] if problem else Status.SUCCEEDED, problem, statistics, now)
-
-
-def finish_failed(run: Run, error: SyncError, statistics: Requests, now: datetime) -> Run:
-    """Return the row of a run that applied nothing."""
-    status = Status.FAILED
-    if isinstance(error, Deferred):
-        status = Status.DEFERRED
-    elif isinstance(error, Interrupted):
-        status = Status.INTERRUPTED
-    elif isinstance(error, LeaseBusy | DatabaseConflict):
-        status = Status.SKIPPED
-    return _finished(run, status, error, statistics, now)
-
-
-def _finished(run: Run, status: Status, error: SyncError | None, statistics: Requests, now: datetime) -> Run:
+def finish(run: Run, error: SyncError | None, statistics: Requests, now: datetime) -> Run:
+    """Return the row of a run that ended, with the status that follows from its error; None is a success."""
+    failed = next((status for kind, status in _STATUS_OF.items() if isinstance(error, kind)), Status.FAILED)
     return replace(
-        run, status=status, finished_at=now, error_code=error.code if error else None, error=str(error) if error else None,
+        run, status=failed if error else Status.SUCCEEDED, finished_at=now,
+        error_code=error.code if error else None, error=str(error) if error else None,
         requests=statistics.requests, retries=statistics.retries, bytes=statistics.bytes, version=__version__,
     )  # fmt: skip
 

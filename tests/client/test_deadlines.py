@@ -192,11 +192,9 @@ def test_errors_are_yielded_as_results_and_the_other_requests_continue() -> None
 def test_a_look_up_uses_a_new_connection() -> None:
     with Hostile(one_after_another(GOOD)) as server, open_client(server.url) as endpoint:
         requests: list[Params] = [PAGE, PAGE, {"template_id": "1"}, {"template_id": "2"}, PAGE]
-        for params in requests:
-            endpoint.get(params)
-        connections = [request.headers.get("connection") for request in server.requests]
-    assert connections[2:4] == ["close", "close"]
-    assert "close" not in connections[:2] + connections[4:]
+        opened = [(endpoint.get(params), server.connections)[1] for params in requests]
+        closing = [request.headers.get("connection") == "close" for request in server.requests]
+    assert (opened, closing) == ([1, 1, 2, 3, 3], [False, False, True, True, False])
 
 
 def test_a_process_ends_while_a_daemon_thread_waits_for_a_response() -> None:

@@ -159,7 +159,8 @@ class Connection:
 
 def _receive(response: httpx.Response, exchange: Exchange, most: Callable[[int], int]) -> Response:
     """Read a response. Close a connection on which more bytes follow than those of the response."""
-    headers, body, limit = _joined_headers(response), bytearray(), most(response.status_code)
+    response.headers.encoding = "latin-1"
+    headers, body, limit = dict(response.headers.items()), bytearray(), most(response.status_code)
     failure = None
     exchange.stage = BODY
     try:
@@ -175,14 +176,6 @@ def _receive(response: httpx.Response, exchange: Exchange, most: Callable[[int],
     finally:
         response.close()
     return Response(response.status_code, headers, bytes(body), failure)
-
-
-def _joined_headers(response: httpx.Response) -> dict[str, str]:
-    joined: dict[str, str] = {}
-    for raw_name, raw in response.headers.raw:
-        name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
 
 
 def _as_failure(error: Exception, exchange: Exchange) -> TransportFailure:

@@ -26,13 +26,9 @@ GivenResolution = Annotated[str, Meta(min_length=1, max_length=BOUNDS["ConsumeIt
 Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Credits = Annotated[float, Meta(ge=0, le=1e15)]
 Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="maximum number of rows; fewer if they would exceed 24,000 bytes")]
-After = Annotated[
-    str,
-    Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of the previous result; the other arguments stay the same"),
-]
-Since = Annotated[
-    str, Meta(min_length=1, max_length=LONGEST_PLACE, description="`after` of a previous result, or `cursor` of `catalog_status`")
-]
+Place = Annotated[str, Meta(min_length=1, max_length=LONGEST_PLACE)]
+After = Annotated[Place, doc("`after` of the previous result; the other arguments stay the same")]
+Since = Annotated[Place, doc("`after` of a previous result, or `cursor` of `catalog_status`")]
 More = Annotated[bool, doc("whether more rows follow")]
 Shortened = Annotated[bool, doc("true: texts or lists were truncated to limit the size")]
 NextPage = Annotated[str | None, doc("argument `after` for the next page; null if this is the last page")]
@@ -69,24 +65,21 @@ class GetTemplateArguments(Struct, forbid_unknown_fields=True):
     template_id: GivenId
 
 
-class GetFormArguments(Struct, forbid_unknown_fields=True):
+class GetFormArguments(GetTemplateArguments):
     """The template, and the resolution of the example."""
 
-    template_id: GivenId
     resolution: Annotated[GivenResolution, doc("resolution of the example; the cheapest by default")] | UnsetType = UNSET
 
 
-class ValidateInputArguments(Struct, forbid_unknown_fields=True):
+class ValidateInputArguments(GetTemplateArguments):
     """The template and the input."""
 
-    template_id: GivenId
     input: Annotated[Anything, doc("the input to validate")]
 
 
-class PriceHistoryArguments(Struct, forbid_unknown_fields=True):
+class PriceHistoryArguments(GetTemplateArguments):
     """The template and the page."""
 
-    template_id: GivenId
     limit: Limit = USUAL_ROWS
     after: After | UnsetType = UNSET
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pty
 import re
@@ -22,13 +21,13 @@ from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.terminal.lines import wide
 from tests.builders import record, run_with
 from tests.command_line import environment, of_sandbox, template_sync
-from tests.daemons import Upstream
 from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.builders import Database
+    from tests.daemons import Upstream
 
 STYLES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -189,12 +188,3 @@ def test_a_byte_order_mark_in_a_file_of_the_settings_is_ignored(upstream: Upstre
     checked = template_sync("doctor", folder=tmp_path, variables=settings)
     assert (checked.code, "✓ webhooks   1 endpoint" in checked.out) == (0, True), checked.out
     assert upstream.shown[0] == SANDBOX_KEY
-
-
-def test_a_record_with_a_rounding_error_in_its_price_is_stored(tmp_path: Path) -> None:
-    price = {"Resolution": "720p", "Credit": 133.20000000000002}
-    with Upstream([record("1", ConsumeItems=[price])]) as upstream:
-        ran = template_sync("run", "--json", folder=tmp_path, variables=upstream.settings())
-    assert (ran.code, json.loads(ran.out)["rejected"]) == (0, 0), ran.err
-    shown = json.loads(template_sync("show", "1", "--json", folder=tmp_path).out)
-    assert shown["consume_items"] == [{"resolution": "720p", "credit": 133.2}]

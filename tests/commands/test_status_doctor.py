@@ -23,11 +23,11 @@ from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store import lease as leases
 from sync.store import schema
 from sync.store.engine import open_engine
-from tests.builders import Database, records, run_against, run_with, ticking
+from tests.builders import Database, records, run_against, ticking
 from tests.command_line import of_sandbox, template_sync
 from tests.daemons import Upstream, write_lock
 from tests.faults import take_lease
-from tests.golden.scenes import HOUR, MINUTE, START, end_holder, unconfirmed
+from tests.golden.scenes import HOUR, MINUTE, START, end_holder, held, unconfirmed
 from tests.servers import free_port
 
 if TYPE_CHECKING:
@@ -272,11 +272,6 @@ def test_doctor_checks_the_age_of_the_last_success(sqlite: Database, upstream: U
     stale = checks(sqlite, upstream.url, now=START + 7 * HOUR)["freshness"]
     assert (stale.result, stale.seen) == (Result.WARNING, "the last success was 6 h 59 min ago")
     assert "(401)" in stale.advice
-
-
-def held(database: Database) -> None:
-    run_with(records(40), database.engine)
-    run_with(records(20), database.engine)
 
 
 @pytest.mark.parametrize(("prepare", "seen"), [(held, "20 removals are held"), (unconfirmed, "2 removals are unconfirmed")])

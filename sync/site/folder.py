@@ -33,7 +33,7 @@ _FOLDERS = {"templates", "assets", "media"}
 _LAST = ("changes.html", "index.html")
 
 
-class Manifest(msgspec.Struct, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct):
     """The state of the last build.
 
     Attributes:

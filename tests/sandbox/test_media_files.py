@@ -60,10 +60,11 @@ def test_the_sandbox_serves_them_without_a_key_to_loopback_names_only() -> None:
         head = httpx.head(f"http://127.0.0.1:{sandbox.port}{path}", trust_env=False)
         cover = get(sandbox.port, f"{path}?signature=other")
         nothing = [get(sandbox.port, path).json()["code"] for path in ("/media/none.webp", "/media/", "/media/../server.py")]
+        posted = httpx.post(f"{sandbox.url}{path}", trust_env=False).status_code
         rebound = get(sandbox.port, path, host="evil.example")
     assert (cover.headers["Content-Type"], cover.content) == media_of(CATALOG[1], "Cover")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(cover.content)), b"")
-    assert nothing == [404, 404, 404]
+    assert (nothing, posted) == ([404, 404, 404], 404)
     assert rebound.json()["code"] == 403
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -164,10 +165,16 @@ def test_new_and_repriced_templates_are_marked_those_of_the_first_run_are_not_ne
     shown = cards(site)
     assert ["mark new" in shown[each] for each in ("5", "1")] == [True, False]
     assert '<span class="mark down">-10 %</span>' in shown["104909826"]
-    dearer = {**THEN[0], "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
-    run_with([dearer, *THEN[1:]], site.engine, clock=ticking(WEEKS[1] + timedelta(days=1)))
-    both = cards(site)["5"]
-    assert ("mark new" in both, '<span class="mark up">+1 %</span>' in both) == (True, True)
+    assert f'data-since="{WEEKS[1]:%Y-%m-%d}T' in shown["5"]
+    fresh, *others, battle = THEN
+    dearer = {**fresh, "ConsumeItems": [{"Resolution": "480p", "Credit": 166.6}, {"Resolution": "720p", "Credit": 355.2}]}
+    doubled = {**battle, "ConsumeItems": [{"Resolution": "480p", "Credit": 299.7}, {"Resolution": "1080p", "Credit": 800}]}
+    for day, catalog in enumerate(([dearer, *others, doubled], [*others, doubled], [dearer, *others, doubled]), 1):
+        run_with(catalog, site.engine, clock=ticking(WEEKS[1] + timedelta(days=day)), max_removed=Decimal(1))
+    shown = cards(site)
+    assert f'<span class="mark new" data-since="{WEEKS[1] + timedelta(days=3):%Y-%m-%d}T' in shown["5"]
+    assert '<span class="mark up">+1 %</span>' in shown["5"]
+    assert '<span class="mark up">+100 %</span>' in shown["104909826"]
 
 
 def test_templates_of_an_incomplete_first_run_are_not_new(sqlite: Database, tmp_path: Path) -> None:
@@ -268,7 +275,8 @@ ODD = [
     r'"spare": ["a\u0000b"]', r'"spare": ["\ud800"]', '"files": {"/etc/x": "x"}', '"spare": [5]', '"stamp": 5', '"missing": "x"',
     '"more": 1',
 ]  # fmt: skip
-MANIFESTS = ["{", "", "null", "5", "[" * 9000, "{}", *(f'{{"format": 1, {odd}}}' for odd in ODD)]
+LATER = "a manifest of a later version"
+MANIFESTS = [LATER, "{", "", "null", "5", "[" * 9000, "{}", *(f'{{"format": 1, {odd}}}' for odd in ODD)]
 
 
 @pytest.mark.parametrize(
@@ -277,7 +285,8 @@ MANIFESTS = ["{", "", "null", "5", "[" * 9000, "{}", *(f'{{"format": 1, {odd}}}'
 def test_an_invalid_manifest_is_ignored_and_all_files_are_written_again(site: Site, written: str) -> None:
     first = site.build()
     (outside := site.folder.parent / "victim").write_text("precious")
-    (site.folder / MANIFEST).write_text(written)
+    valid = (site.folder / MANIFEST).read_text()
+    (site.folder / MANIFEST).write_text(valid.replace('"format": 1', '"format": 2') if written == LATER else written)
     assert site.build().written == first.written
     assert site.build().written == 0
     assert outside.read_text() == "precious"

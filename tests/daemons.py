@@ -19,6 +19,7 @@ from sync.sandbox.responses import list_templates
 from sync.sandbox.server import SANDBOX_KEY
 from tests.command_line import environment
 from tests.hostile import Hostile, Reply, Request, as_json
+from tests.monitoring.figures import samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,11 +62,6 @@ class Upstream(Hostile):
     def __exit__(self, *of: object) -> None:
         self.gate.set()
         super().__exit__(*of)
-
-    @property
-    def request_count(self) -> int:
-        """Number of requests."""
-        return len(self.requests)
 
     @property
     def shown(self) -> list[str]:
@@ -199,8 +195,7 @@ class DaemonProcess:
 
     def metrics(self) -> dict[str, float]:
         """Return its metrics."""
-        lines = [line for line in self.probe("/metrics")[1].splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+        return samples(self.probe("/metrics")[1])
 
     def wait_until_still(self) -> None:
         """Wait until it has used no processor time for a while."""

@@ -95,7 +95,7 @@ def test_another_region_gets_no_request(sqlite: Database, upstream: Upstream, tm
     record_origin(sqlite, OTHER)
     for _ in range(3):
         assert template_sync("run", folder=tmp_path, variables=upstream.settings(DATABASE_URL=sqlite.url)).code == 78
-    assert upstream.request_count == 0
+    assert len(upstream.requests) == 0
     assert [row["title"] for row in sqlite.rows("templates")] == ["kept"]
 
 

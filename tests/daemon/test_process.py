@@ -98,7 +98,7 @@ def test_a_port_in_use_is_an_error_and_warnings_of_settings_are_lines_of_the_log
     assert (warning["event"], warning["level"]) == ("warning", "warning")
     assert "did you mean SYNC_INTERVAL?" in warning["message"]
     assert f"SYNC_HTTP_PORT: cannot listen on 127.0.0.1 port {port}: Address already in use" in error["error"]
-    assert (refused.code, upstream.request_count) == (78, 0)
+    assert (refused.code, len(upstream.requests)) == (78, 0)
 
 
 @pytest.mark.ci_slice
@@ -124,7 +124,7 @@ def test_a_run_that_was_due_during_a_suspend_runs_once_afterwards(upstream: Upst
 def test_of_two_daemons_on_one_database_one_is_skipped(upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as one:
-        until(lambda: upstream.request_count, "a request")
+        until(lambda: upstream.requests, "a request")
         with DaemonProcess(tmp_path, upstream.settings()) as other:
             skipped = other.wait_for("run_finished", status="skipped")
             assert f"(pid {one.pid})" in skipped["error"]

@@ -44,7 +44,7 @@ def test_a_signal_stops_an_idle_daemon(number: signal.Signals, upstream: Upstrea
 def test_a_signal_interrupts_the_fetch(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.gate.clear()
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
-        until(lambda: upstream.request_count, "a request")
+        until(lambda: upstream.requests, "a request")
         stopped_at = time.monotonic()
         assert daemon.stop(number) == 0
         assert time.monotonic() - stopped_at < 5
@@ -57,7 +57,7 @@ def test_a_signal_interrupts_the_fetch(number: signal.Signals, upstream: Upstrea
 def test_a_signal_interrupts_the_wait_of_a_retry(number: signal.Signals, upstream: Upstream, tmp_path: Path) -> None:
     upstream.refuse(429, Retry_After="50")
     with DaemonProcess(tmp_path, upstream.settings()) as daemon:
-        until(lambda: upstream.request_count, "a request")
+        until(lambda: upstream.requests, "a request")
         daemon.wait_until_still()
         assert daemon.stop(number, within=10) == 0
     assert_clean(tmp_path, "interrupted")
@@ -101,7 +101,7 @@ def held_in_the_commit(upstream: Upstream, folder: Path, **variables: str) -> It
     """Yield a daemon whose commit waits for a lock of another program, and the function that releases it."""
     upstream.gate.clear()
     with DaemonProcess(folder, upstream.settings(**variables)) as daemon:
-        until(lambda: upstream.request_count, "a request")
+        until(lambda: upstream.requests, "a request")
         with write_lock(folder) as release:
             upstream.gate.set()
             daemon.wait_until_still()

@@ -23,3 +23,9 @@ def overview(success: Run | None = None, attempt: Run | None = None, **counts: i
         last_attempt=attempt, last_result=attempt, last_success=success, last_change_at=None, next_run_at=None,
         holder=Holder("", 0, 0.0, dead=False), feed_epoch="", cursor="", standby=None, **found,
     )  # fmt: skip
+
+
+def samples(text: str) -> dict[str, float]:
+    """Parse metrics in Prometheus's text format: series -> value."""
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}

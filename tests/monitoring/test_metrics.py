@@ -10,7 +10,7 @@ import pytest
 from sync.errors import DatabaseError
 from sync.monitoring.metrics import Metrics
 from sync.synchronise import Outcome
-from tests.monitoring.figures import overview, run
+from tests.monitoring.figures import overview, run, samples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,21 +18,16 @@ if TYPE_CHECKING:
 NOW = 1_800_000_960.0
 
 
-def samples(text: bytes) -> dict[str, float]:
-    lines = [line for line in text.decode().splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
-
-
 def test_the_last_run_of_this_process_stays_the_last_one_if_it_was_not_recorded() -> None:
     metrics = Metrics("1.2.3", 2700.0)
     for unrecorded in (Outcome(run("failed", NOW, run_id=None)), Outcome(run("failed", NOW), unrecorded=DatabaseError("full"))):
         metrics.observe(unrecorded, None)
         metrics.set_facts(overview(attempt=run("held", NOW - 60)))
-        found = samples(metrics.text())
+        found = samples(metrics.text().decode())
         assert found['template_sync_last_run_status{status="failed"}'] == 1
         assert found["template_sync_last_attempt_timestamp_seconds"] == NOW
         metrics.set_facts(overview(attempt=run("succeeded", NOW + 60)))
-        found = samples(metrics.text())
+        found = samples(metrics.text().decode())
         assert found['template_sync_last_run_status{status="succeeded"}'] == 1
         assert found['template_sync_last_run_status{status="failed"}'] == 0
 

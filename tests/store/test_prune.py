@@ -220,7 +220,7 @@ def test_an_active_run_is_neither_deleted_nor_blocked(week: Database) -> None:
         run = partial(run_against, upstream.url, week.engine, clock=ticking(day(7)))
         at_work = threading.Thread(target=lambda: outcomes.append(run()))
         at_work.start()
-        until(lambda: upstream.request_count, "a request")
+        until(lambda: upstream.requests, "a request")
         for number in (8, 9):
             with pytest.raises(LeaseBusy):
                 take_lease(week.engine, now=day(number))

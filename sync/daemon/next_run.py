@@ -37,14 +37,12 @@ class RunResult:
     Attributes:
         retry: whether the error, if any, may be temporary.
         retry_after: seconds that the server asked to wait.
-        fatal: whether this process cannot make further runs.
         covered_until: time of the next check, if another host made the run.
     """
 
     status: Status
     retry: bool = False
     retry_after: float | None = None
-    fatal: bool = False
     covered_until: datetime | None = None
 
 

@@ -146,7 +146,7 @@ class Daemon:
             if self._stopping:  # `_end` may hold the scheduler's locks, so nothing here may wait for them
                 return
             result = self._attempt()
-            if result.fatal:
+            if self.service.outdated:
                 self.stop()
             elif not self._stopping:
                 self._plan(result)

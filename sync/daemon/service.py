@@ -103,7 +103,6 @@ class Service:
             outcome.run.status,
             retry=outcome.error is not None and outcome.error.retry,
             retry_after=getattr(outcome.error, "after", None),
-            fatal=self.outdated is not None,
         )
 
     def _check_file(self) -> None:

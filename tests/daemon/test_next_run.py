@@ -96,8 +96,8 @@ def test_a_temporary_failure_is_retried_before_the_scheduled_time(
     assert waits == pytest.approx([least, most])
 
 
-def test_by_default_a_failure_is_neither_retried_nor_fatal_and_waits_for_the_schedule() -> None:
-    assert RunResult(Status.FAILED) == RunResult(Status.FAILED, retry=False, retry_after=None, fatal=False, covered_until=None)
+def test_by_default_a_failure_is_not_retried_and_waits_for_the_schedule() -> None:
+    assert RunResult(Status.FAILED) == RunResult(Status.FAILED, retry=False, retry_after=None, covered_until=None)
     assert wait(RunResult(Status.FAILED)) == 900
 
 

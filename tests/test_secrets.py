@@ -100,7 +100,7 @@ def test_no_output_of_a_synchronisation_contains_a_secret(tmp_path: Path) -> Non
             assert daemon.stop() == 0
             shown.append(daemon.output.encode())
         shown += [request.body + str({**request.headers, "host": ""}).encode() for request in (*quotes.requests, *takes.requests)]
-        assert (len(quotes.requests), takes.abouts) == (2, ["1", "2", "3"])
+        assert (len(quotes.requests) >= 2, takes.abouts) == (True, ["1", "2", "3"])  # a slow machine also sends the retry
     shown.append(asyncio.run(responses_to_an_agent(tmp_path)))
     assert b"[secret]" in b"".join(shown), "the outputs contain masked secrets"
     for written in shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from sync.catalog.selection import (
+    FILTERS,
     Order,
     PagePosition,
+    Selection,
     count_values,
     make_selection,
     matches,
@@ -66,13 +69,17 @@ def test_values_are_counted_per_template_and_the_most_frequent_comes_first() -> 
     one = of(Tags=["热门"], Tags_en=["Trending"], ConsumeItems=[{"Resolution": "720p", "Credit": 1}], SupportAspectRatio="1:1")
     one["tags"].append({"name": "新", "name_en": None})
     two = of(Tags=["热门"], Tags_en=["Trending"], InputNum=2, TemplateType=None, SupportAspectRatio="9:16,1:1")
-    counts = count_values([one, two])
+    counts = count_values([two, one])
     assert list(counts) == ["tag", "type", "requirement", "images", "resolution", "ratio"]
     assert list(counts["tag"].items()) == [("Trending", 2), ("新", 1)]
     assert counts["type"] == {"BEGIN_END_FRAME": 1}
-    assert counts["images"] == {1: 1, 2: 1}
+    assert list(counts["images"].items()) == [(1, 1), (2, 1)]
     assert list(counts["resolution"].items()) == [("720p", 2), ("480p", 1)]
     assert counts["ratio"] == {"1:1": 2, "9:16": 1}
+
+
+def test_every_filter_is_a_field_of_a_selection() -> None:
+    assert [*FILTERS, "order", "limit", "after"] == [each.name for each in fields(Selection)]
 
 
 def test_a_template_without_prices_matches_only_filters_without_prices() -> None:

@@ -88,63 +88,22 @@ def first_record_of_each_id(records: Sequence[ServedRecord], missing: frozenset[
     return Snapshot(good, missing=missing)
 
 
-def a_short_page_and_a_wrong_look_up(world: World) -> None:
-    world.fill(4).run()
-    world.catalog.denied = frozenset({"101"})
-    # Page 1 lacks 101, and the look-up denies it: two faults at once; the count is correct.
-    world.run(Event(0, "short", 0))
+def scenario(
+    templates: int, *events: Event, page_size: int = 3, denied: Sequence[int] = (), random: float | None = None
+) -> Scenario:
+    """Store so many templates, from 101 on; then run with these events, while look-ups of the denied ids find nothing.
 
+    `random` chooses the controls.
+    """
 
-def a_changed_count_that_hides_a_shifted_template(world: World) -> None:
-    world.fill(6).run(page_size=2)
-    world.catalog.denied = frozenset({"103"})
-    world.random = lambda: 0.99  # the control is the last served template, because the first is deleted by then
-    # After page 1 its first template is deleted, and the third one moves to page 1, which was read. 5 of 5 are served.
-    world.run(Event(1, "delete", 0), page_size=2)
+    def play(world: World) -> None:
+        world.fill(templates).run(page_size=page_size)
+        world.catalog.denied = frozenset(map(str, denied))
+        if random is not None:
+            world.random = lambda: random
+        world.run(*events, page_size=page_size)
 
-
-def a_template_without_its_id(world: World) -> None:
-    world.fill(4).run(page_size=2)
-    # A look-up by id cannot find what is served without one.
-    world.catalog.denied = frozenset({"101"})
-    world.run(Event(0, "no-id", 0), page_size=2)
-
-
-def a_replacement_that_no_count_shows(world: World) -> None:
-    world.fill(6).run(page_size=2)
-    # After page 1 its first template is deleted and another added at the end: the third is not served, but 6 of 6 are.
-    world.run(Event(1, "replace", 0, 5), page_size=2)
-
-
-def look_ups_that_deny_all(world: World) -> None:
-    world.fill(6).run(page_size=2)
-    world.catalog.denied = frozenset({*world.catalog.live, "107"})
-    # As above, and look-ups find no template, not even served ones.
-    world.run(Event(1, "replace", 0, 5), page_size=2)
-
-
-def one_walk_over_a_replica_that_lags(world: World) -> None:
-    world.fill(9).run()
-    world.run(Event(0, "partial", 3))
-
-
-def an_index_that_is_rebuilt_during_both_walks(world: World) -> None:
-    world.fill(9).run()
-    world.random = lambda: 0.0
-    # Two pages, a positive and a negative control; without look-ups of missing ids the second walk begins at the fifth request.
-    world.run(Event(0, "partial", 3), Event(4, "partial", 3))
-
-
-def a_server_that_lost_most_of_its_catalog(world: World) -> None:
-    world.fill(15).run()
-    world.catalog.denied = frozenset([*world.catalog.live][3:])
-    world.run(Event(0, "partial", 3))
-
-
-def a_rejected_record_and_a_wrong_look_up(world: World) -> None:
-    world.fill(3).run()
-    world.catalog.denied = frozenset({"102"})
-    world.run(Event(0, "bad-record", 1))
+    return play
 
 
 def new_signatures(world: World) -> None:
@@ -180,34 +139,38 @@ def a_run_that_lost_its_lease(world: World) -> None:
     world.run(Event(1, "takeover"))
 
 
-def two_different_records_under_one_id(world: World) -> None:
-    world.fill(3).run()
-    world.run(Event(0, "twin", 1, 1))
-
-
-def two_different_answers_to_a_look_up(world: World) -> None:
-    world.fill(4).run()
-    # One or two look-ups are controls, and one is of an id that cannot exist; those of 103 and 104 come after them.
-    world.run(Event(0, "partial", 2), *(Event(at, "twin", 0, 1) for at in range(1, 6)))
-
-
+REPLACEMENT = Event(1, "replace", 0, 5)
+"""After page 1 its first template is deleted and another added at the end: the third is not served, but 6 of 6 are."""
 GUARDS: dict[str, tuple[Switch, Scenario]] = {
-    "distinct ids must equal the count": (without_reason("but served"), a_short_page_and_a_wrong_look_up),
-    "the count must not change": (without_reason("changed during"), a_changed_count_that_hides_a_shifted_template),
-    "a record without an id may be any template": (
-        replacing(sync.synchronise, drop_ambiguous_removals=lambda evidence, *_: evidence), a_template_without_its_id,
+    # Page 1 lacks 101, and the look-up denies it: two faults at once; the count is correct.
+    "distinct ids must equal the count": (without_reason("but served"), scenario(4, Event(0, "short", 0), denied=[101])),
+    # After page 1 its first template is deleted, and the third one moves to page 1, which was read. 5 of 5 are served. The
+    # control is the last served template, because the first is deleted by then.
+    "the count must not change": (
+        without_reason("changed during"), scenario(6, Event(1, "delete", 0), page_size=2, denied=[103], random=0.99),
     ),
-    "a removal needs a look-up": (removals_without_confirmation("lookup"), a_replacement_that_no_count_shows),
-    "a look-up must find what was served": (replacing(sync.client.confirm_removals, POSITIVE_CONTROLS=0), look_ups_that_deny_all),
-    "many removals need a second walk": (removals_without_confirmation("walks"), one_walk_over_a_replica_that_lags),
+    # A look-up by id cannot find what is served without one.
+    "a record without an id may be any template": (
+        replacing(sync.synchronise, drop_ambiguous_removals=lambda evidence, *_: evidence),
+        scenario(4, Event(0, "no-id", 0), page_size=2, denied=[101]),
+    ),
+    "a removal needs a look-up": (removals_without_confirmation("lookup"), scenario(6, REPLACEMENT, page_size=2)),
+    "a look-up must find what was served": (
+        replacing(sync.client.confirm_removals, POSITIVE_CONTROLS=0),
+        scenario(6, REPLACEMENT, page_size=2, denied=range(101, 108)),
+    ),
+    "many removals need a second walk": (removals_without_confirmation("walks"), scenario(9, Event(0, "partial", 3))),
+    # Two pages, a positive and a negative control; without look-ups of missing ids the second walk begins at the fifth request.
     "many removals need look-ups": (
-        replacing(sync.client.confirm_removals, SAMPLE=0), an_index_that_is_rebuilt_during_both_walks,
+        replacing(sync.client.confirm_removals, SAMPLE=0),
+        scenario(9, Event(0, "partial", 3), Event(4, "partial", 3), random=0.0),
     ),
     "implausible removals are held": (
-        replacing(sync.synchronise, decide_removals=hold_nothing), a_server_that_lost_most_of_its_catalog,
+        replacing(sync.synchronise, decide_removals=hold_nothing), scenario(15, Event(0, "partial", 3), denied=range(104, 116)),
     ),
     "a rejected record was served": (
-        replacing(Snapshot, ids=property(lambda served: set(served.good))), a_rejected_record_and_a_wrong_look_up,
+        replacing(Snapshot, ids=property(lambda served: set(served.good))),
+        scenario(3, Event(0, "bad-record", 1), denied=[102]),
     ),
     "a query string is not compared": (
         replacing(sync.catalog.feed, without_query=lambda value: value, address=lambda value: value), new_signatures,
@@ -226,10 +189,12 @@ GUARDS: dict[str, tuple[Switch, Scenario]] = {
         replacing(sync.store.lease, check_fence=lambda _connection, _lease: None), a_run_that_lost_its_lease,
     ),
     "two different records under one id are ambiguous": (
-        replacing(sync.synchronise, build_snapshot=first_record_of_each_id), two_different_records_under_one_id,
+        replacing(sync.synchronise, build_snapshot=first_record_of_each_id), scenario(3, Event(0, "twin", 1, 1)),
     ),
+    # One or two look-ups are controls, and one is of an id that cannot exist; those of 103 and 104 come after them.
     "two different records in a look-up are ambiguous": (
-        replacing(sync.synchronise, build_snapshot=first_record_of_each_id), two_different_answers_to_a_look_up,
+        replacing(sync.synchronise, build_snapshot=first_record_of_each_id),
+        scenario(4, Event(0, "partial", 2), *(Event(at, "twin", 0, 1) for at in range(1, 6))),
     ),
 }  # fmt: skip
 

@@ -1,38 +1,27 @@
 """Faults over several runs: held and unconfirmed removals, wrong counts, bad pages.
 
-The faults of a single run are rows of `tests/adversary/`; `python -m tests.test_faults` writes their results to the section
-"Faults" of docs/verification.md.
+The faults of a single run are rows of `tests/adversary/`.
 """
 # ruff: noqa: E501 - a run is a line
 
 from __future__ import annotations
 
-import tempfile
-import textwrap
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from itertools import starmap
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sync.catalog.run_record import Status
-from sync.store import schema
-from sync.store.engine import open_engine
-from tests.adversary.answers import ENVELOPES, STORED
-from tests.adversary.attack import KEPT, fill, rows, run_against_attack
-from tests.adversary.faults import FAULTS
-from tests.adversary.transport import ATTACKS
+from tests.adversary.attack import KEPT, rows
 from tests.builders import HASTY, Database, record, records, run_against
 from tests.hostile import Hostile, Reply, Request, catalog, failure, faulty, html, success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection
 
     from sync.synchronise import Outcome
-    from tests.adversary.attack import Attack
     from tests.hostile import Script
 
     Step = tuple[Script, str, dict[str, Any]]
@@ -260,66 +249,3 @@ def test_every_database_stores_the_rejection_of_an_odd_record(database: Database
     outcome = run_on(database, catalog(spoilt, total=3))
     assert (outcome.error, rows(outcome)) == (None, "+2 ~0 -0, 1 rejected")
     assert run_on(database, catalog(spoilt, total=10**60)).run.status is Status.INCOMPLETE
-
-
-# The section of the document -----------------------------------------------------------------------------------------------
-
-DOCUMENT = Path(__file__).parent.parent / "docs" / "verification.md"
-BEGIN, END = "<!-- faults: written by `python -m tests.test_faults` -->\n", "<!-- end of faults -->\n"
-TABLE = [*FAULTS, *STORED, *ENVELOPES, *ATTACKS]
-
-
-GROUPS = {
-    "code": "codes in the body, and HTTP statuses",
-    "page": "pages",
-    "total": "the reported total",
-    "look-ups": "look-ups of the missing template",
-    "record": "records",
-    "walk": "the whole walk",
-    "envelope": "the JSON object around the records",
-    "framing": "HTTP messages",
-    "connection": "connections",
-    "encoding": "content encoding and character set",
-    "direction": "redirects and other servers",
-    "patience": "requests to retry later",
-}
-"""First word of the name of a fault -> name of the group in the document."""
-
-
-def section(faults: Sequence[Attack]) -> str:
-    """Group the rows by result, then by the first word of their names; of a large group the document has the number."""
-    groups: dict[str, dict[str, list[str]]] = {}
-    for fault in faults:
-        where, _, what = fault.name.partition(": ")
-        result = f"**`{fault.status}`, exit code {fault.code}, `{fault.rows}`**"
-        groups.setdefault(result, {}).setdefault(where, []).append(what)
-    return "\n".join(f"{result}\n\n" + "".join(starmap(item, named.items())) for result, named in sorted(groups.items()))
-
-
-def item(where: str, what: Sequence[str]) -> str:
-    more = f"; and {len(what) - 4} more" if len(what) > 5 else ""
-    line = f"- {GROUPS[where]}: {'; '.join(what[:4] if more else what)}{more}"
-    return textwrap.fill(line, 130, subsequent_indent="  ", break_on_hyphens=False) + "\n"
-
-
-def written_section() -> str:
-    return DOCUMENT.read_text().partition(BEGIN)[2].partition(END)[0]
-
-
-def test_the_section_faults_is_current() -> None:
-    """`tests/adversary/test_attacks.py` compares each row with a run; this test compares the document with the rows."""
-    assert written_section() == section(TABLE)
-
-
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as temporary:
-        url = f"sqlite:///{temporary}/templates.db"
-        database = Database("sqlite", url, open_engine(url))
-        schema.upgrade(database.engine)
-
-        def observed(fault: Attack) -> Attack:
-            outcome = run_against_attack(fault, fill(database))
-            code = outcome.error.exit_code if outcome.error else 0
-            return replace(fault, ended=str(outcome.run.status), code=code, rows=rows(outcome))
-
-        DOCUMENT.write_text(DOCUMENT.read_text().replace(written_section(), section([observed(fault) for fault in TABLE])))

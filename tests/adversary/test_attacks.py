@@ -1,9 +1,7 @@
-"""Every row of the tables of faults and attacks; every test that docs/threats.md names exists."""
+"""Every row of the tables of faults and attacks."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,15 +57,3 @@ def test_after_any_fault_one_run_without_faults_corrects_the_database(stored_in_
         run_against_attack(fault, stored_in_sqlite)
     assert run_with(AFTER, stored_in_sqlite.engine, page_size=SIZE).error is None
     assert "".join(as_json_lines(exported_documents(stored_in_sqlite.engine))).encode() == exported("+1 ~1 -1")
-
-
-# docs/threats.md --------------------------------------------------------------------------------------------------------
-
-TESTS = Path(__file__).parent.parent
-NAMED = sorted(set(re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", (TESTS.parent / "docs" / "threats.md").read_text())))
-
-
-@pytest.mark.parametrize(("file", "name"), NAMED, ids=["::".join(filter(None, each)) for each in NAMED])
-def test_every_test_named_in_the_document_exists(file: str, name: str) -> None:
-    found = TESTS / file if "/" in file or file.startswith("test_") else TESTS / "adversary" / file
-    assert f"def {name}(" in found.read_text() if name else found.exists()

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.catalog.fields import DEEPEST_RECORD, MOST_BYTES
-from sync.catalog.json_values import decode_json
 from sync.catalog.run_record import BY_CODE
 from sync.client import response as responses
 from sync.client.response import BODY_LIMIT, MOST_VALUES, Envelope, classify_response, decompress, read_envelope
@@ -23,7 +22,7 @@ from sync.errors import AccessDenied, Deferred, InvalidResponse, Maintenance, No
 from tests.builders import record
 from tests.catalog.runs import new_parser
 from tests.hostile import failure, success
-from tests.proof.fuzz import mutated, pages
+from tests.proof.fuzz import MARK, mutated, pages, shown
 
 
 def reasons(records: list[bytes] | None) -> dict[str | None, str | None]:
@@ -227,20 +226,6 @@ REFUSED: dict[str, bytes] = {
 }
 """Bodies that are not JSON, or no envelope."""
 AWKWARD = EXACT | REWRITTEN | REFUSED
-
-
-MARK = b"\xef\xbb\xbf"
-"""In front of a body it selects the other parser, which must give the same result."""
-
-
-def shown(body: bytes) -> tuple[Any, ...] | str:
-    """Parse a body; return its parts, each record decoded, or the code of the error."""
-    try:
-        answer = read_envelope(body)
-    except InvalidResponse as error:
-        return error.code
-    records = None if answer.records is None else [repr(decode_json(raw)) for raw in answer.records]
-    return (answer.code, answer.message, answer.total, records)
 
 
 def agree(body: bytes) -> None:

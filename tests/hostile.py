@@ -92,7 +92,6 @@ class Hostile:
         self.greeting = greeting
         self.requests: list[Request] = []
         self.connections = 0
-        self.sent = 0
         self.at_once = self.most_at_once = 0
         self._lock = Lock()
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -159,13 +158,11 @@ class Hostile:
         wire = reply.wire()[: reply.cut]
         at_once = len(wire) if not reply.pause else reply.drip_from
         connection.sendall(wire[:at_once])
-        self.sent += at_once
         for byte in wire[at_once:]:
             _wait(reply.pause, lambda: self._stopped)
             if self._stopped:
                 return
             connection.sendall(bytes([byte]))
-            self.sent += 1
 
 
 def _wait(seconds: float, stopped: Callable[[], bool]) -> None:

@@ -43,8 +43,8 @@ def opened(python: Path, tool: str, database: Database) -> dict[str, Any]:
     """Open the database with a tool in another process; return its output."""
     file = database.url.removeprefix("sqlite:///")
     plain = f"{database.kind}://{database.url.split('://', 1)[1].split('?')[0]}"
-    where = plain if tool in {"django_app", "automap", "pandas_frame"} else file
-    command = [str(python), "-m", f"tests.tools.{tool}", where]
+    script = ["tests.tools.django_app"] if tool == "django" else ["tests.tools.readers", tool]
+    command = [str(python), "-m", *script, file if tool in {"datasette", "sqlite_utils"} else plain]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment)
     assert result.returncode == 0, result.stderr
@@ -53,7 +53,7 @@ def opened(python: Path, tool: str, database: Database) -> dict[str, Any]:
 
 
 def test_inspectdb_of_django_maps_prices_to_decimals_and_its_models_read_the_views(python: Path, filled: Database) -> None:
-    seen = opened(python, "django_app", filled)
+    seen = opened(python, "django", filled)
     inspected = seen.pop("inspected")
     assert inspected.keys() >= VIEWS.keys() | metadata.tables.keys()
     exact = {"sqlite": "TextField"}.get(filled.kind, "DecimalField")  # on SQLite it has no type for DOUBLE and guesses one
@@ -87,7 +87,7 @@ def test_automap_maps_every_table_and_views_with_a_declared_key(python: Path, fi
 
 
 def test_pandas_reads_prices_as_numbers_and_times_as_utc_with_declared_types(python: Path, filled: Database) -> None:
-    seen = opened(python, "pandas_frame", filled)
+    seen = opened(python, "pandas", filled)
     texts = "str" if filled.kind != "postgresql" else "object"
     times = {"sqlite": "str", "postgresql": "datetime64[us, UTC]", "mariadb": "datetime64[us]"}[filled.kind]
     assert seen == {
@@ -104,7 +104,7 @@ on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 @on_sqlite
 def test_datasette_serves_views_and_tables_filters_by_price_and_counts_ratios(python: Path, filled: Database) -> None:
-    seen = opened(python, "datasette_app", filled)
+    seen = opened(python, "datasette", filled)
     assert (seen["keys"]["consume_items"], seen["keys"]["templates"]) == (["template_id", "resolution"], ["template_id"])
     assert seen["views"] == sorted(VIEWS)
     assert seen["cheap"] == [["1"], ["2"], ["4"], ["6"]]
@@ -114,7 +114,7 @@ def test_datasette_serves_views_and_tables_filters_by_price_and_counts_ratios(py
 
 @on_sqlite
 def test_sqlite_utils_finds_keys_and_reads_views(python: Path, filled: Database) -> None:
-    seen = opened(python, "sqlite_utils_script", filled)
+    seen = opened(python, "sqlite_utils", filled)
     assert (seen["views"], seen["keys"]) == (sorted(VIEWS), [["template_id", "resolution"], ["template_id"]])
     assert tuple(seen["types"]) == VIEWS["picker"]
     assert (seen["cheap"], seen["new"]) == (["1", "2", "4", "6"], [{"template_id": "3"}])

@@ -99,6 +99,19 @@ def cut_off(standby: Server) -> None:
         query(standby, "STOP SLAVE IO_THREAD")
 
 
+def before_statements(engine: sa.Engine, part: str, act: Callable[[], object], times: int = 1) -> list[str]:
+    """Act before each of the first statements that contain a text; return these statements, a list that grows."""
+    met: list[str] = []
+
+    def meet(statement: str) -> None:
+        if part in statement and len(met) < times:
+            met.append(statement)
+            act()
+
+    on_each_statement(engine, meet)
+    return met
+
+
 MOMENTS = ("in the middle", "just before its COMMIT", "when it is committed and no answer has arrived")
 
 

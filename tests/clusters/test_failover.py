@@ -23,6 +23,7 @@ from sync.store.engine import open_engine, reading, writing
 from tests.builders import make_settings, record
 from tests.clusters.servers import (
     MOMENTS,
+    before_statements,
     both,
     caught_up,
     cut_off,
@@ -32,7 +33,7 @@ from tests.clusters.servers import (
     query,
     when_a_run_is_applied,
 )
-from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, on_each_statement, real_clock, sync, take_lease, wait_for
+from tests.faults import AFTER, BEFORE, Catalog, age_lease, anomalies, real_clock, sync, take_lease, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -209,7 +210,7 @@ def test_a_run_on_a_frozen_primary_ends_with_the_limits_of_the_client(pair: Pair
     impatient(monkeypatch)
     monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
     engine, pauses = open_engine(primary.url), list[float]()
-    on_each_statement(engine, lambda statement: primary.freeze() if "template_changes (" in statement else None)
+    before_statements(engine, "template_changes (", primary.freeze, times=99)
 
     def sleep(seconds: float) -> None:
         pauses.append(seconds)

@@ -20,8 +20,8 @@ from sync.store.engine import open_engine, writing
 from sync.store.prune import prune
 from sync.store.state import save_planned_run
 from tests.builders import Database, record
-from tests.clusters.servers import galera, query
-from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, on_each_statement, real_clock, sync, take_lease, wait_for
+from tests.clusters.servers import before_statements, galera, query
+from tests.faults import AFTER, BEFORE, PROCESSES, age_lease, anomalies, real_clock, sync, take_lease, wait_for
 from tests.store.test_upgrades import load
 
 if TYPE_CHECKING:
@@ -104,14 +104,7 @@ def test_concurrent_upgrades_on_three_nodes_succeed(nodes: list[Server]) -> None
 @pytest.mark.ci_slice
 def test_of_two_concurrent_runs_on_two_nodes_one_is_skipped(engines: list[sa.Engine]) -> None:
     """The first COMMIT wins; the COMMIT of the other conflicts, and its retry finds the lease held."""
-    lost: list[str] = []
-
-    def meet(statement: str) -> None:
-        if statement.startswith("UPDATE sync_lease") and not lost:
-            lost.append("once")
-            take_lease(engines[1])
-
-    on_each_statement(engines[0], meet)
+    before_statements(engines[0], "UPDATE sync_lease", lambda: take_lease(engines[1]))
     outcome = sync(AFTER, engines[0])
     assert (str(outcome.run.status), outcome.run.error_code, outcome.unrecorded) == ("skipped", "lease-busy", None)
     assert outcome.error is not None
@@ -122,12 +115,7 @@ def test_of_two_concurrent_runs_on_two_nodes_one_is_skipped(engines: list[sa.Eng
 def test_a_takeover_during_any_statement_of_an_acquisition_leaves_one_holder(engines: list[sa.Engine], before: str) -> None:
     """The later statements of the loser run in another transaction, whose COMMIT must not count as a lease."""
     taken: list[leases.Lease] = []
-
-    def meet(statement: str) -> None:
-        if statement.startswith(before) and not taken:
-            taken.append(take_lease(engines[1]))
-
-    on_each_statement(engines[0], meet)
+    before_statements(engines[0], before, lambda: taken.append(take_lease(engines[1])))
     with pytest.raises(LeaseBusy):
         take_lease(engines[0])
     with writing(engines[2]) as connection:
@@ -192,15 +180,9 @@ def test_a_prune_on_another_node_blocks_a_concurrent_commit(engines: list[sa.Eng
 
 
 def test_planning_a_run_on_another_node_rolls_back_no_transaction(engines: list[sa.Engine]) -> None:
-    planned, rolled_back = list[object](), list[object]()
-
-    def plan(statement: str) -> None:
-        if "template_changes (" in statement:
-            save_planned_run(engines[1], real_clock())
-            planned.append(statement)
-
+    rolled_back = list[object]()
     sync(BEFORE, engines[0], accept_removals=True)
-    on_each_statement(engines[0], plan)
+    planned = before_statements(engines[0], "template_changes (", lambda: save_planned_run(engines[1], real_clock()), times=99)
     sa.event.listen(engines[0], "rollback", rolled_back.append)
     assert sync(AFTER, engines[0], accept_removals=True).error is None
     assert (len(planned) > 0, rolled_back, anomalies(engines[2])) == (True, [], [])
@@ -208,16 +190,13 @@ def test_planning_a_run_on_another_node_rolls_back_no_transaction(engines: list[
 
 def test_an_apply_that_conflicts_with_another_node_is_retried_as_a_whole(engines: list[sa.Engine]) -> None:
     sync(BEFORE, engines[0], accept_removals=True)
-    met: list[str] = []
 
-    def meet(statement: str) -> None:
-        if "template_changes (" in statement and len(met) < 3:
-            met.append(statement)
-            with writing(engines[1]) as connection:
-                connection.execute(sa.text("UPDATE sync_state SET unreconciled_runs = unreconciled_runs + 1"))
-                connection.execute(sa.text("UPDATE sync_lease SET turn = coalesce(turn, 0) + 1"))
+    def write() -> None:
+        with writing(engines[1]) as connection:
+            connection.execute(sa.text("UPDATE sync_state SET unreconciled_runs = unreconciled_runs + 1"))
+            connection.execute(sa.text("UPDATE sync_lease SET turn = coalesce(turn, 0) + 1"))
 
-    on_each_statement(engines[0], meet)
+    met = before_statements(engines[0], "template_changes (", write, times=3)
     assert sync(AFTER, engines[0], accept_removals=True, sleep=time.sleep).error is None
     assert (len(met), anomalies(engines[2])) == (3, [])
 

@@ -15,7 +15,7 @@ from sync.errors import CursorLost, DatabaseAway, LeaseLost
 from sync.reader import feed, status
 from sync.reader.feed import validate_cursor
 from sync.retry_policy import RetryPolicy
-from sync.store import apply, connecting, schema
+from sync.store import connecting, database_errors, schema
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.doctor import server_state
@@ -208,7 +208,7 @@ def test_a_run_on_a_frozen_primary_ends_with_the_limits_of_the_client(pair: Pair
     """Each attempt takes as long as the limit: the retries must end after a time, not after a number of pauses."""
     primary = pair[0]
     impatient(monkeypatch)
-    monkeypatch.setattr(apply, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
+    monkeypatch.setattr(database_errors, "RECONNECT", RetryPolicy(waits=(0.5,), attempts=9))
     engine, pauses = open_engine(primary.url), list[float]()
     before_statements(engine, "template_changes (", primary.freeze, times=99)
 

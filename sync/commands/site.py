@@ -55,7 +55,7 @@ def _media_copier(
 
     first = select_templates(engine, Selection(limit=1))
     if first and (first[0].document["cover_url"] or "").startswith(MEDIA_URL):
-        return MediaCopier(_sample_media, ("cover_url", "preview_video_url"), removed=True)
+        return MediaCopier(_sample_media, sample=True)
     if not covers:
         return None
     from sync.client.network import Network
@@ -66,9 +66,11 @@ def _media_copier(
 
 def _sample_media(url: str) -> bytes:
     from sync.sandbox.media_files import read_media
+    from sync.site.covers import CoverUnavailable
 
-    found = read_media(urlsplit(url).path)
-    return b"" if found is None else found[1]
+    if (found := read_media(urlsplit(url).path)) is None:
+        raise CoverUnavailable("no file of this package")
+    return found[1]
 
 
 @sync_command(

@@ -20,7 +20,7 @@ from sync.errors import SyncError
 from sync.site.cards import safe_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from sync.client.network import Network
     from sync.reader.stored_templates import Stored
@@ -35,10 +35,8 @@ MAX_BYTES = 8 * 1024 * 1024
 PARALLEL = 8
 _KINDS: tuple[tuple[str, bytes, int], ...] = (
     ("png", b"\x89PNG\r\n\x1a\n", 0), ("jpg", b"\xff\xd8\xff", 0), ("gif", b"GIF8", 0), ("webp", b"WEBP", 8),
-    ("avif", b"ftypavif", 4), ("mp4", b"ftypisom", 4),
+    ("avif", b"ftypavif", 4),
 )  # fmt: skip
-_VIDEO = "mp4"  # only of the sample catalog, whose files are not downloaded
-_NO_PICTURE = "no PNG, JPEG, GIF, WebP or AVIF"
 
 
 class CoverUnavailable(SyncError):
@@ -81,13 +79,11 @@ class Fetch:
             raise CoverUnavailable(f"the answer was {answer.status}")
         if answer.failure is not None:
             raise CoverUnavailable(str(answer.failure))
-        if kind_of(answer.body) == _VIDEO:
-            raise CoverUnavailable(_NO_PICTURE)
         return answer.body
 
 
 def kind_of(content: bytes) -> str:
-    """Return the type of a picture or preview from its first bytes, independent of its URL and its declared type. SVG is refused.
+    """Return the type of a picture from its first bytes, independent of its URL and its declared type. SVG is refused.
 
     Raises:
         CoverUnavailable: the type is not supported, or the file is too large.
@@ -97,7 +93,7 @@ def kind_of(content: bytes) -> str:
     for kind, begins, at in _KINDS:
         if content[at : at + len(begins)] == begins:
             return kind
-    raise CoverUnavailable(_NO_PICTURE)
+    raise CoverUnavailable("no PNG, JPEG, GIF, WebP or AVIF")
 
 
 @dataclass(frozen=True)
@@ -106,23 +102,22 @@ class MediaCopier:
 
     Attributes:
         get: returns the content of a URL, or raises CoverUnavailable.
-        fields: the fields of a document with the URLs.
         progress: called with the number of finished downloads, and of all.
-        removed: also fetch those of removed templates; otherwise only existing copies are kept.
+        sample: for the sample catalog, also copy previews, and the media of removed templates that have no copy.
     """
 
     get: Callable[[str], bytes]
-    fields: Sequence[str] = ("cover_url",)
     progress: Callable[[int, int], object] | None = None
-    removed: bool = False
+    sample: bool = False
 
     def __call__(self, folder: Folder, stored: Iterable[Stored]) -> tuple[dict[str, str], int]:
         """Update the copies; return URL without query → path, and the number of missing covers."""
+        fields = ("cover_url", "preview_video_url") if self.sample else ("cover_url",)
         wanted: dict[str, str] = {}
         for one in stored:
-            for url in filter(None, (one.document[name] for name in self.fields)):
+            for url in filter(None, (one.document[name] for name in fields)):
                 key = address(url) or ""
-                if one.removed_at is None or self.removed or key in folder.old.copies:
+                if one.removed_at is None or self.sample or key in folder.old.copies:
                     wanted.setdefault(key, url)
         old = folder.old
         copies = {key: path for key, path in old.copies.items() if key in wanted and folder.fresh(path, old.files.get(path, ""))}
@@ -135,7 +130,7 @@ class MediaCopier:
                     self.progress(done, len(lacking))
                 if content is not None:
                     name = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:24]
-                    copies[key] = f"media/{name}.{kind_of(content)}"
+                    copies[key] = f"media/{name}.{key.rpartition('.')[2] if self.sample else kind_of(content)}"
                     folder.put_if_new(copies[key], content)
         return copies, len(wanted) - len(copies)
 
@@ -151,7 +146,8 @@ class MediaCopier:
         content: bytes | None
         try:
             content = self.get(url)
-            kind_of(content)
+            if not self.sample:
+                kind_of(content)
         except CoverUnavailable:
             content = None
             if time.monotonic() - began >= SLOW:

@@ -124,7 +124,7 @@ def small(migrated: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     """A site of four templates with a history of two weeks and covers of the sandbox; tests must not change it."""
 
     def media(number: str) -> dict[str, str]:
-        return {"Cover": f"https://media.example/{number}.jpeg", "PreviewVideo": f"https://media.example/{number}.mp4"}
+        return {"Cover": f"https://media.example/{number}.webp", "PreviewVideo": f"https://media.example/{number}.mp4"}
 
     for database in fresh("sqlite", migrated, tmp_path_factory.mktemp("small")):
         catalogs = [[{**record, **media(record["TemplateId"])} for record in catalog] for catalog in (FIRST, THEN)]

@@ -82,7 +82,7 @@ def bare(template_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def sample_media() -> MediaCopier:
-    """Copy covers and previews of the sandbox instead of fetching `ID.jpeg` and `ID.mp4`."""
+    """Copy covers and previews of the sandbox instead of fetching `ID.webp` and `ID.mp4`."""
     ratios = {each["TemplateId"]: each["CoverAspectRatio"] for each in (*FIRST, *THEN)}
 
     def get(url: str) -> bytes:
@@ -91,4 +91,4 @@ def sample_media() -> MediaCopier:
         assert found is not None
         return found[1]
 
-    return MediaCopier(get, ("cover_url", "preview_video_url"), removed=True)
+    return MediaCopier(get, sample=True)

@@ -340,3 +340,10 @@ def test_the_gallery_of_a_catalog_of_the_sandbox_contains_its_files(tmp_path: Pa
         assert template_sync("run", folder=tmp_path, variables=of_sandbox(sandbox)).code == 0
     built = json.loads(template_sync("site", "gallery", "--json", folder=tmp_path).out)
     assert (built["covers_missing"], len(list((tmp_path / "gallery" / "media").glob("*.mp4")))) == (0, 1)
+
+
+def test_a_cover_of_another_host_in_a_sample_catalog_is_not_copied(sqlite: Database, tmp_path: Path) -> None:
+    run_with([make_catalog(1)[0], record("9")], sqlite.engine)
+    built = write(make_settings(), sqlite.engine, tmp_path / "site")
+    assert (built.covers, built.covers_missing) == (2, 2)
+    assert 'src="https://media.example/cover.jpeg' in (tmp_path / "site" / "templates" / "9.html").read_text()

@@ -135,8 +135,7 @@ def claim_endpoint(engine: Engine, name: str) -> Iterator[Claim | None]:
     finally:
         if claim is not None:
             with suppress(DatabaseError), writing(engine) as connection:  # otherwise the claim expires
-                free = {"expires": 0, "holder": None, "process": None}
-                connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(free))
+                connection.execute(sa.update(webhook_endpoints).where(*_same_claim(claim)).values(leases.FREE))
 
 
 def save_attempt(engine: Engine, claim: Claim, **values: Any) -> None:

@@ -75,12 +75,6 @@ def test_long_texts_are_not_cut(database: Database) -> None:
     assert anomalies(database) == []
 
 
-def test_ids_larger_than_a_float_stay_exact(database: Database) -> None:
-    sync([record("7642552612302307355", MediaId="9007199254740993")], database.engine)
-    (row,) = database.rows("templates")
-    assert (row["template_id"], row["media_id"]) == ("7642552612302307355", "9007199254740993")
-
-
 CREDITS = [
     "0", "0.000000000000001", "0.1", "0.2", "0.3", "1", "1.1", "9.99999999999999", "99.5", "100", "166.5", "355.2",
     "123456789.012345", "999999999999.999", "999999999999999",

@@ -14,7 +14,6 @@ from sync.catalog.selection import Selection
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import FEED_POSITION, NUMBER, limit, report_unknown_words
 from sync.errors import CursorLost, UsageError
-from sync.outputs.commands import LostCursor, PendingRemoval
 from sync.reader import feed, status
 from sync.terminal.lines import change_lines, mark
 from sync.text import count_of, escape_control_characters, json_text
@@ -86,6 +85,8 @@ def _lost_cursor_as_json(context: Context) -> Iterator[None]:
         yield
     except CursorLost as lost:
         if context.as_json:
+            from sync.outputs.commands import LostCursor
+
             context.out.json(LostCursor(lost.code, lost.reason, str(lost), lost.oldest_seq, lost.last_seq, lost.cursor))
         raise
 
@@ -162,6 +163,8 @@ def _show(out: Output, changes: Iterable[dict[str, Any]], *, heading: bool = Tru
 def _show_pending(context: Context, missing: list[dict[str, Any]], limit: int | None) -> None:
     out = context.out
     if context.as_json:
+        from sync.outputs.commands import PendingRemoval
+
         out.json([PendingRemoval(**row) for row in missing[:limit]])
         return
     if not missing:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sync.commands.base import AS_JSON, RUN_FLAGS, Context, sync_command
-from sync.outputs.commands import Setting
 
 
 @sync_command("Show every setting, its value and its source; secrets are masked.", *RUN_FLAGS, shows_key=True, json=AS_JSON)
 def command(context: Context) -> None:
     """Show the settings."""
+    from sync.outputs.commands import Setting
+
     origins = context.loaded.origins.values()
 
     rows = [["VARIABLE", "VALUE", "FROM", "MEANING"]]

@@ -7,16 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from sqlalchemy import URL
-
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
-from sync.config.addresses import origin_of
 from sync.errors import DatabaseError, SchemaError, UsageError
-from sync.outputs.commands import CatalogOrigin, TablesVersion
-from sync.reader.feed_check import feed_problems
-from sync.store import backup as backups
-from sync.store import schema
-from sync.store.state import accept_origin, recorded_origin
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -39,6 +31,7 @@ def upgrade(context: Context) -> None:
     """Upgrade the schema."""
     context.start_logging()
     from sync.logs import get_logger
+    from sync.store import schema
 
     engine = context.engine()
     before = None if schema.is_empty(engine) else schema.current(engine)[0]
@@ -50,8 +43,12 @@ def upgrade(context: Context) -> None:
 @sync_command("Show the schema version of the tables and of this program.", *DATABASE_FLAGS, group=command, json=AS_JSON)
 def current(context: Context) -> None:
     """Show the version of the schema."""
+    from sync.store import schema
+
     found, state = schema.current(context.engine())
     if context.as_json:
+        from sync.outputs.commands import TablesVersion
+
         context.out.json(TablesVersion(revision=found, head=schema.HEAD, state=state.value))
     else:
         context.out.lines([f"{found or '(none)'} ({state.value}; this version's is {schema.HEAD})"])
@@ -65,6 +62,9 @@ def current(context: Context) -> None:
 def check(context: Context) -> None:
     """Check the schema and the consistency of the data."""
     context.start_logging()
+    from sync.reader.feed_check import feed_problems
+    from sync.store import schema
+
     engine = context.engine()
     differing = list(schema.differences(engine))
     broken = [] if differing else feed_problems(engine)
@@ -93,6 +93,9 @@ def check(context: Context) -> None:
 @click.option("--accept", is_flag=True, help="Record the origin of CRUN_BASE_URL instead.")
 def origin(context: Context, *, accept: bool) -> None:
     """Show or replace the recorded origin."""
+    from sync.config.addresses import origin_of
+    from sync.store.state import accept_origin, recorded_origin
+
     engine = context.engine()
     configured = origin_of(context.settings.base_url)
     if accept:
@@ -101,6 +104,8 @@ def origin(context: Context, *, accept: bool) -> None:
         context.out.message(moved if before else f"The origin {configured} was recorded.")
     recorded = recorded_origin(engine)
     if context.as_json:
+        from sync.outputs.commands import CatalogOrigin
+
         context.out.json(CatalogOrigin(recorded, configured))
     else:
         other = "" if recorded == configured else f"; CRUN_BASE_URL is {configured}"
@@ -114,9 +119,11 @@ def origin(context: Context, *, accept: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def backup(context: Context, *, file: Path) -> None:
     """Back up the database."""
+    from sync.store.backup import back_up
+
     engine = _sqlite_only(context, file, restore=False)
     context.refuse_file_in_use(str(file))
-    backups.back_up(engine, file)
+    back_up(engine, file)
     context.out.message(f"The backup {file} was written and verified, {file.stat().st_size:,} bytes.")
 
 
@@ -128,6 +135,8 @@ def backup(context: Context, *, file: Path) -> None:
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
 def restore(context: Context, *, file: Path) -> None:
     """Restore a backup."""
+    from sync.store import backup as backups
+
     backups.restore(_sqlite_only(context, file, restore=True), file)
     context.out.message(
         f"The database was restored from {file}. `template-sync db current` shows whether its tables need an upgrade."
@@ -144,6 +153,8 @@ def _sqlite_only(context: Context, file: Path, *, restore: bool) -> Engine:
 
 def native_command(engine: Engine, file: Path, *, restore: bool) -> str:
     """Return the shell command of the server's own backup or restore tool, without the password, which the tool requests."""
+    from sqlalchemy import URL
+
     url = engine.url
     if engine.dialect.name == "postgresql":
         kept = {name: value for name, value in url.query.items() if name in _NO_SECRETS}

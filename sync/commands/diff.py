@@ -8,9 +8,6 @@ import click
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, now, sync_command
 from sync.commands.listing import AS_OF, POINT_IN_TIME, limit
-from sync.reader.past import difference
-from sync.reader.stored_templates import printed
-from sync.terminal.lines import change_lines
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +25,9 @@ def command(
     context: Context, *, before: int | datetime, after: int | datetime | None, as_of: int | datetime | None, limit: int | None
 ) -> None:
     """Show the net changes."""
+    from sync.reader.past import difference
+    from sync.terminal.lines import change_lines
+
     if after is not None and as_of is not None:
         raise click.UsageError("diff accepts a second run or instant, or --as-of, not both.")
     found = difference(context.engine(), before, as_of if after is None else after, now())
@@ -44,4 +44,6 @@ def command(
 
 
 def _as_json(change: dict[str, Any]) -> dict[str, Any]:
+    from sync.reader.stored_templates import printed
+
     return {name: printed(value) if name in {"document", "before"} and value else value for name, value in change.items()}

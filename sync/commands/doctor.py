@@ -19,7 +19,6 @@ from sync.client.http import certificate
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.commands.base import AS_JSON, ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
 from sync.errors import OtherOrigin, SyncError
-from sync.outputs import commands as outputs
 from sync.reader.status import Overview, is_stale, overview
 from sync.retry_policy import REQUESTS
 from sync.store.database_url import sqlite_file
@@ -259,7 +258,7 @@ def command(context: Context) -> None:
             if check.advice:
                 context.out.lines([f"    → {check.advice}"])
     if context.as_json:
-        context.out.json(
-            [outputs.Check(each.name, each.result, each.seen, each.advice, each.file, each.age_seconds) for each in checks]
-        )
+        from sync.outputs.commands import Check
+
+        context.out.json([Check(each.name, each.result, each.seen, each.advice, each.file, each.age_seconds) for each in checks])
     sys.exit(next((check.exit_code for check in checks if check.result is Result.FAILED), 0))

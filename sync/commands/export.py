@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.catalog.fields import SCALARS
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, find_run, whole_number
 from sync.errors import UsageError
-from sync.reader import feed, status
 from sync.reader.catalog import open_catalog
 from sync.reader.stored_templates import printed
-from sync.terminal.lines import as_atom
 from sync.text import escape_control_characters, json_parts, json_text
 
 if TYPE_CHECKING:
@@ -57,6 +54,9 @@ def command(context: Context, *, style: str, newest: int, as_one: bool, as_of: i
     engine = context.engine()
     after_run = find_run(engine, as_of)
     if style == "atom":
+        from sync.reader import feed, status
+        from sync.terminal.lines import as_atom
+
         _write(context.out, iter([as_atom(feed.changes(engine, most=newest), status.overview(engine).feed_epoch)]))
         return
     with open_catalog(engine, after_run=after_run) as (cursor, documents):
@@ -90,6 +90,8 @@ def as_json(documents: Iterable[Document], cursor: str | None = None) -> Iterato
 
 def as_csv(documents: Iterable[Document]) -> Iterator[str]:
     """Yield rows of CSV (RFC 4180): lists are joined by semicolons, unknown fields are JSON."""
+    from sync.catalog.fields import SCALARS
+
     columns = ["template_id", *SCALARS.values(), "consume_items", "tags", "tags_en", "aspect_ratios", "extra"]
     out = io.StringIO()
     writer = csv.writer(out)

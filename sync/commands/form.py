@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sync.commands.base import DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import TEMPLATE_ID
 from sync.errors import UsageError
-from sync.forms.form import Form
-from sync.outputs.commands import GenerationInput, GenerationRequest, InputCheck, Problem
-from sync.reader.catalog import find_template
+
+if TYPE_CHECKING:
+    from sync.forms.form import Form
+    from sync.outputs.commands import GenerationInput, GenerationRequest
 
 
 @sync_command(
@@ -41,6 +42,9 @@ def command(
         raise click.UsageError("--example, --request and --validate cannot be combined.")
     if resolution is not None and not (example or request):
         raise click.UsageError("--resolution requires --example or --request.")
+    from sync.forms.form import Form
+    from sync.reader.catalog import find_template
+
     found = find_template(context.engine(), template_id).as_json()
     removed_at = found["removed_at"]
     if removed_at is not None:
@@ -59,6 +63,8 @@ def command(
 def _example_or_request(
     form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
 ) -> GenerationInput | GenerationRequest:
+    from sync.outputs.commands import GenerationInput, GenerationRequest
+
     try:
         if base_url is None:
             return GenerationInput(**form.example(resolution))
@@ -72,6 +78,8 @@ def _validate(context: Context, form: Form, file: str, removed_at: str | None) -
     out = context.out
     problems = form.validate(given := read_json(file))
     if context.as_json:
+        from sync.outputs.commands import InputCheck, Problem
+
         shown = [Problem(each.field, each.path, each.message) for each in problems]
         out.json(InputCheck(form.document["template_id"], valid=not problems, problems=shown, removed_at=removed_at))
     elif problems:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 
 from sync.commands.base import DATABASE_FLAGS, Context, now, sync_command
-from sync.reader.status import is_stale, last_success
-from sync.text import age, ago
 
 
 @sync_command(
@@ -16,6 +14,9 @@ from sync.text import age, ago
 )  # fmt: skip
 def command(context: Context) -> None:
     """Exit with 0 or 1; `main` replaces every other exit code of this command by 1."""
+    from sync.reader.status import is_stale, last_success
+    from sync.text import age, ago
+
     success = last_success(context.engine())
     ended = success.finished_at if success else None
     budget = context.settings.staleness_budget

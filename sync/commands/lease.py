@@ -8,10 +8,6 @@ import click
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, LOG_FLAGS, Context, sync_command
 from sync.errors import UsageError
-from sync.outputs.catalog import built
-from sync.outputs.commands import Lease
-from sync.reader.status import overview
-from sync.store.lease import break_lease
 
 if TYPE_CHECKING:
     from sync.outputs.catalog import Output
@@ -26,8 +22,12 @@ def command() -> None:
 @sync_command("Show which process holds the lease.", *DATABASE_FLAGS, group=command, json=AS_JSON)
 def show(context: Context) -> None:
     """Show the holder."""
+    from sync.reader.status import overview
+
     holder = overview(context.engine()).holder
     if context.as_json:
+        from sync.outputs.commands import Lease
+
         context.out.json(lease_output(Lease, holder))
         return
     line = "free: no run is active"
@@ -40,6 +40,8 @@ def show(context: Context) -> None:
 
 def lease_output(kind: type[Output], holder: Holder) -> Output:
     """Build the JSON output of the lease; a free one has no holder."""
+    from sync.outputs.catalog import built
+
     name, seconds_left = (holder.name, round(holder.seconds_left, 1)) if holder.active else (None, 0)
     return built(kind, holder, holder=name, seconds_left=seconds_left)
 
@@ -55,6 +57,7 @@ def release(context: Context, *, force: bool) -> None:
         raise UsageError("The run that holds the lease cannot commit after its release.", hint="Add --force to confirm.")
     context.start_logging()
     from sync.logs import get_logger
+    from sync.store.lease import break_lease
 
     former = break_lease(context.engine())
     get_logger().warning("lease_released_by_force", holder=former.name, fence=former.fence)

@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sync.catalog.selection import SORTS, make_selection
+from sync.catalog.selection import SORTS
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, find_run, limit, report_unknown_words, whole_number
-from sync.reader.catalog import select_templates
-from sync.reader.stored_templates import printed
-from sync.terminal.tables import template_rows
-from sync.text import count_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +41,12 @@ if TYPE_CHECKING:
 def command(context: Context, *, as_of: int | datetime | None, **wanted: Any) -> None:
     """List the catalog."""
     gc.disable()  # as in `run`: collections would scan every document repeatedly, without garbage
+    from sync.catalog.selection import make_selection
+    from sync.reader.catalog import select_templates
+    from sync.reader.stored_templates import printed
+    from sync.terminal.tables import template_rows
+    from sync.text import count_of
+
     try:
         selection = make_selection(**wanted)
     except ValueError as error:

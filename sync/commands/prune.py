@@ -11,10 +11,6 @@ from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_com
 from sync.commands.listing import whole_number
 from sync.config.options import parse_duration
 from sync.errors import UsageError
-from sync.outputs.commands import Pruned
-from sync.store.prune import prune
-from sync.text import count_of
-from sync.webhooks.outbox import positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,6 +39,10 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
     except ValueError as error:
         raise UsageError(f"--older-than: expected {error}.") from None
     context.start_logging()
+    from sync.store.prune import prune
+    from sync.text import count_of
+    from sync.webhooks.outbox import positions
+
     engine = context.engine()
     delivery_positions = positions(engine)
     counts = prune(engine, before=None if age is None else now() - age, keep_runs=keep_runs, dry_run=dry_run)
@@ -52,6 +52,8 @@ def command(context: Context, *, older_than: str | None, keep_runs: int | None, 
             f"it {'would be' if dry_run else 'will be'} paused as lost."
         )
     if context.as_json:
+        from sync.outputs.commands import Pruned
+
         context.out.json(Pruned(**{name.replace(" ", "_"): count for name, count in counts.items()}))
         return
     verb = "would delete" if dry_run else "deleted"

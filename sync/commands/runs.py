@@ -6,8 +6,6 @@ import click
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import NUMBER, limit
-from sync.reader.status import rejected, require_run, runs
-from sync.terminal.tables import rejected_rows, run_rows
 
 NEWEST = 10
 
@@ -17,6 +15,9 @@ NEWEST = 10
 @click.option("--rejected", "rejected_run", type=NUMBER, metavar="RUN", help="List instead the records that this run rejected.")
 def command(context: Context, *, limit: int | None, rejected_run: int | None) -> None:
     """List runs."""
+    from sync.reader.status import rejected, require_run, runs
+    from sync.terminal.tables import rejected_rows, run_rows
+
     if rejected_run is not None:
         engine = context.engine()
         require_run(engine, rejected_run)

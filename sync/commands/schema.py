@@ -8,8 +8,6 @@ import click
 
 from sync.commands.base import Context, sync_command
 from sync.errors import UsageError
-from sync.outputs.commands import SchemaName
-from sync.outputs.schema import NAMED, everything, schema
 
 
 @sync_command(
@@ -19,6 +17,9 @@ from sync.outputs.schema import NAMED, everything, schema
 @click.option("--all", "every", is_flag=True, help="Print all schemas in one document, for code generators.")
 def command(context: Context, *, name: str | None, every: bool) -> None:
     """Print a schema, or the list of names."""
+    from sync.outputs.commands import SchemaName
+    from sync.outputs.schema import NAMED, everything, schema
+
     if every and name is not None:
         raise UsageError("--all prints every schema; omit NAME.")
     if name is not None and name not in NAMED:

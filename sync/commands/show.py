@@ -8,11 +8,6 @@ import click
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import AS_OF, TEMPLATE_ID, find_run
-from sync.outputs.catalog import ShownTemplate
-from sync.reader.catalog import find_template
-from sync.reader.stored_templates import printed
-from sync.terminal.lines import mark, pad, prices, tag_text, value_text, wide
-from sync.text import escape_control_characters
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,9 +18,14 @@ if TYPE_CHECKING:
 @AS_OF
 def command(context: Context, *, template_id: str, as_of: int | datetime | None) -> None:
     """Show one template."""
+    from sync.reader.catalog import find_template
+    from sync.reader.stored_templates import printed
+
     engine = context.engine()
     found = find_template(engine, template_id, after_run=find_run(engine, as_of)).as_json()
     if context.as_json:
+        from sync.outputs.catalog import ShownTemplate
+
         context.out.json(ShownTemplate(**printed(found)))
     else:
         context.out.lines(lines(found))
@@ -33,6 +33,9 @@ def command(context: Context, *, template_id: str, as_of: int | datetime | None)
 
 def lines(found: dict[str, Any]) -> list[str]:
     """Format a template as text, one line per field."""
+    from sync.terminal.lines import mark, pad, prices, tag_text, value_text, wide
+    from sync.text import escape_control_characters
+
     shown = {
         **found,
         "consume_items": prices(found) or None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync.catalog import run_record
@@ -11,15 +10,9 @@ from sync.catalog.run_record import advise
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, now, sync_command
 from sync.commands.lease import lease_output
 from sync.errors import ConfigurationError
-from sync.outputs.catalog import Run, built
-from sync.outputs.commands import EndpointPosition, LeaseState, SiteState, Standby, Status
-from sync.reader.status import is_stale, overview
-from sync.site.folder import cursor_of
+from sync.reader.status import is_stale
 from sync.terminal.lines import mark, pad
-from sync.terminal.tables import describe_problem
 from sync.text import age, count_of, escape_control_characters, since
-from sync.webhooks.configuration import endpoints_in
-from sync.webhooks.outbox import positions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.config.options import Settings
+    from sync.outputs.commands import SiteState, Status
     from sync.reader.status import Overview
     from sync.webhooks.endpoints import Position
 
@@ -37,6 +31,8 @@ MAX_PROBLEMS = 3
 @sync_command("Show the status of the catalog, the runs and the feed.", *DATABASE_FLAGS, json=AS_JSON)
 def command(context: Context) -> None:
     """Show the status."""
+    from sync.reader.status import overview
+
     engine = context.engine()
     found, moment = overview(engine), now()
     delivery_positions = _endpoint_positions(engine, context.settings)
@@ -48,8 +44,12 @@ def command(context: Context) -> None:
 
 def _endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
     """Read the positions of the endpoints in SYNC_WEBHOOKS_FILE, or of all endpoints if that file cannot be read."""
+    from sync.webhooks.outbox import positions
+
     known = positions(engine)
     if known and settings.webhooks_file is not None:
+        from sync.webhooks.configuration import endpoints_in
+
         with suppress(ConfigurationError):
             names = {endpoint.name for endpoint in endpoints_in(settings.webhooks_file)}
             return [position for position in known if position.name in names]
@@ -57,6 +57,9 @@ def _endpoint_positions(engine: Engine, settings: Settings) -> list[Position]:
 
 
 def _status_output(found: Overview, settings: Settings, now: datetime, delivery_positions: Sequence[Position] = ()) -> Status:
+    from sync.outputs.catalog import Run, built
+    from sync.outputs.commands import EndpointPosition, LeaseState, Standby, Status
+
     def seconds(moment: datetime | None) -> float | None:
         return None if moment is None else round((now - moment).total_seconds(), 3)
 
@@ -137,11 +140,18 @@ def _site_state(found: Overview, settings: Settings) -> SiteState | None:
     """Return the folder of the gallery and whether it shows every change; None if SYNC_SITE_DIR is not set."""
     if settings.site_dir is None:
         return None
+    from pathlib import Path
+
+    from sync.outputs.commands import SiteState
+    from sync.site.folder import cursor_of
+
     return SiteState(folder=settings.site_dir, current=cursor_of(Path(settings.site_dir)) == found.cursor)
 
 
 def _webhook_lines(delivery_positions: Sequence[Position], now: datetime) -> list[tuple[str, str]]:
     """Format the number of endpoints, and one line for each of the first that need attention."""
+    from sync.terminal.tables import describe_problem
+
     if not delivery_positions:
         return []
     behind = sum(not each.at_end for each in delivery_positions)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, sync_command
 from sync.commands.listing import limit
-from sync.reader.catalog import type_counts
-from sync.terminal.tables import type_rows
-from sync.text import count_of
 
 
 @sync_command(
@@ -15,6 +12,10 @@ from sync.text import count_of
 @limit("Maximum number of rows.")
 def command(context: Context, *, limit: int | None) -> None:
     """List types."""
+    from sync.reader.catalog import type_counts
+    from sync.terminal.tables import type_rows
+    from sync.text import count_of
+
     found = type_counts(context.engine())
     context.print_rows(found[:limit], type_rows(found[:limit]))
     if not context.as_json:

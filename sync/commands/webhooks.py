@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +11,6 @@ from sync.catalog.selection import make_selection
 from sync.commands.base import AS_JSON, DATABASE_FLAGS, Context, now, sync_command
 from sync.commands.listing import limit, whole_number
 from sync.errors import ConfigurationError, CursorLost, TryLater, UsageError
-from sync.outputs.catalog import built
-from sync.outputs.webhooks import Delivery, WebhookAnswer, WebhookEndpoint
 from sync.reader.catalog import type_counts, unknown_filter_values
 from sync.reader.feed import changes
 from sync.terminal.tables import webhook_rows
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sync.outputs.webhooks import WebhookEndpoint
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DeliveryResult
     from sync.webhooks.endpoints import Endpoint, Position
@@ -71,6 +69,9 @@ def _warn_of_unknown_values(context: Context, endpoints: Sequence[Endpoint]) -> 
 
 def _endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEndpoint:
     """Build the JSON output of an endpoint; it contains only the origin of the URL, because the rest may be a secret."""
+    from sync.outputs.catalog import built
+    from sync.outputs.webhooks import WebhookEndpoint
+
     known = {name: getattr(endpoint, name) for name in ("name", "origin", "per", "enabled")}
     if position is not None:
         return built(WebhookEndpoint, position, **known, last_answer=position.last_answer or None)
@@ -88,6 +89,8 @@ def _endpoint_output(endpoint: Endpoint, position: Position | None) -> WebhookEn
 )
 def test(context: Context, *, name: str, seq: int | None) -> None:
     """Send a test message."""
+    import secrets
+
     from sync.webhooks.sign_and_send import message_of_test
 
     target = next((each for each in _endpoints(context) if each.endpoint.name == name), None)
@@ -98,6 +101,8 @@ def test(context: Context, *, name: str, seq: int | None) -> None:
     message = message_of_test(unique, iso(moment), name) if seq is None else _message_of(context, target.endpoint, seq, unique)
     reply = sender(context)(target, message, moment)
     if context.as_json:
+        from sync.outputs.webhooks import WebhookAnswer
+
         context.out.json(WebhookAnswer(name, message.id, reply.accepted, reply.status, reply.detail or None))
     else:
         context.out.lines([f"{name}: {reply.summary}"])
@@ -139,6 +144,8 @@ def deliver(context: Context) -> None:
     dispatcher.join()
     visits.sort(key=lambda visit: visit.name)
     if context.as_json:
+        from sync.outputs.webhooks import Delivery
+
         context.out.json([Delivery(each.name, each.result, each.messages, each.error or None) for each in visits])
     else:
         for each in visits:

@@ -17,6 +17,7 @@ from sync.catalog.selection import (
     Order,
     PagePosition,
     Selection,
+    check_count,
     count_values,
     make_selection,
     matches,
@@ -78,7 +79,8 @@ def test_values_are_counted_per_template_and_the_most_frequent_comes_first() -> 
     assert counts["ratio"] == {"1:1": 2, "9:16": 1}
 
 
-def test_every_filter_is_a_field_of_a_selection() -> None:
+def test_every_filter_is_a_field_of_a_selection_and_a_valid_count_is_returned() -> None:
+    assert [check_count("limit", count) for count in (None, 0, 3)] == [None, 0, 3]
     assert [*FILTERS, "order", "limit", "after"] == [each.name for each in fields(Selection)]
 
 

@@ -34,6 +34,7 @@ from tests.faults import (
     contents,
     exit_code_of,
     on_each_statement,
+    stopped_clock,
     sync,
     sync_and_be_killed,
 )
@@ -216,7 +217,7 @@ def boundaries_of_a_run(url: str) -> list[str]:
     """Return the boundaries of a run."""
     engine = open_engine(url)
     passed = at_boundary(engine, 0, lambda: None)
-    sync(AFTER, engine)
+    sync(AFTER, engine, clock=stopped_clock())
     engine.dispose()
     return passed
 

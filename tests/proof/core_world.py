@@ -33,24 +33,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from sync.catalog.feed import apply_fields
 from sync.catalog.removals import RunOptions
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import plan
 from tests.fake_client import FakeClient
-from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Truth, Visit, truth_of
+from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Visit, truth_of
 from tests.proof.events import PAGE, events, faults, losses
+from tests.proof.run_rules import PublishedChange, check_changes, published_changes, settled
 from tests.proof.store_model import StoreModel
-from tests.world import check_fields, documented_values, published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from sync.catalog.diff import Change
-    from sync.catalog.document import Document
     from sync.client.api_client import Params
     from sync.store.apply import Store
-    from sync.synchronise import Plan
 
 Answer = tuple[int, bytes] | type[SyncError]
 Script = tuple[Event, ...]
@@ -64,15 +60,6 @@ class Budget(NamedTuple):
 
     events: int
     faults: int
-
-
-class PublishedChange(NamedTuple):
-    """A change that a run publishes, with the values of the template before and after it."""
-
-    kind: str
-    template_id: str
-    before: Truth | None
-    after: Truth | None
 
 
 @dataclass(slots=True)
@@ -223,9 +210,8 @@ class CoreWorld:
             end, _ = _run(state, _moment(catalog), accept=accept)
             assert end.status == "succeeded", f"a calm run did not suffice: {end.status}"
             documents = end.after.documents
-            assert {key: truth_of(document) for key, document in documents.items()} == _settled(state), (
-                "the stored values are those served"
-            )
+            truths = {key: truth_of(document) for key, document in documents.items()}
+            assert truths == settled(catalog.live, state.stored.documents), "the stored values are those served"
             newest = {template_id: catalog.wire(template_id)["Cover"] for template_id in catalog.live}
             assert {key: document["cover_url"] for key, document in documents.items()} == newest
             again, _ = _run(State(state.history, catalog, end.after), _moment(catalog), accept=accept)
@@ -273,7 +259,7 @@ class Runs:
         if isinstance(found, RequestNode):
             return self._from(found, later)
         try:
-            _check(found, later.truths)
+            check_changes(found.changes, later.truths)
         except BaseException:
             sys.stderr.write(f"\nin the history {(*self._state.history, later.script)}\n")
             raise
@@ -326,92 +312,11 @@ def _run(state: State, moment: Moment, *, accept: bool = False) -> tuple[RunEnd,
         return RunEnd(store, store.key, f"failed, {error.code}", []), way
     after = store.after(planned)
     status = planned.problem.code if planned.problem else "succeeded"
-    return RunEnd(after, after.key, status, _published_changes(store, after, planned)), way
-
-
-def _published_changes(before: StoreModel, after: StoreModel, planned: Plan) -> list[PublishedChange]:
-    """Check the published changes against the stored values before and after; return them."""
-    _follow(before.documents, after.documents, planned.changes.changes)
-    changes: list[PublishedChange] = []
-    unreadable = {bad.template_id for bad, _reason in planned.snapshot.rejected}
-    for change in planned.changes.changes:
-        old, new = before.documents.get(change.template_id), after.documents.get(change.template_id)
-        assert (old is None, new is None) == (change.kind == "added", change.kind == "removed")
-        if old is not None and new is not None:
-            check_fields(change.fields, old, new)
-            assert change.template_id not in unreadable, "a rejected record changes nothing"
-        truths = [None if document is None else truth_of(document) for document in (old, new)]
-        changes.append(PublishedChange(change.kind, change.template_id, *truths))
-    ids = {each.template_id for each in changes}
-    assert len(ids) == len(changes), "at most one change per template"
-    for template_id in (before.documents.keys() | after.documents.keys()) - ids:
-        difference = published(before.documents[template_id], after.documents[template_id])
-        assert not difference, "every difference in values is published"
-    planned.rejected()
-    return changes
-
-
-def _follow(before: Mapping[str, Document], after: Mapping[str, Document], changes: Iterable[Change]) -> None:
-    """Check that a consumer with the documented columns has them after it applies the published changes of a run.
-
-    The first run publishes every document, so this includes a consumer that followed each history from its beginning.
-    """
-    consumer = dict(before)
-    for change in changes:
-        if change.kind == "removed":
-            del consumer[change.template_id]
-        elif change.kind == "added":
-            consumer[change.template_id] = after[change.template_id]
-        else:
-            consumer[change.template_id] = apply_fields(consumer[change.template_id], change.fields)
-    assert consumer.keys() == after.keys()
-    differ = [key for key, document in after.items() if document is not consumer[key]]
-    for key in differ:
-        assert documented_values({key: consumer[key]}) == documented_values({key: after[key]}), (
-            "a consumer of the feed has the documents of the tables"
-        )
-
-
-def _check(end: RunEnd, moments: Sequence[Mapping[str, Meaning]]) -> None:
-    """Check the published changes against what was served during the run."""
-    carried = frozenset().union(*map(_carried, moments))
-    for kind, template_id, before, after in end.changes:
-        truths = [truth for live in moments for truth in _possible(live.get(template_id), before, carried)]
-        if kind == "removed":
-            assert None in truths, f"{template_id} was in the catalog throughout, and was removed"
-            continue
-        assert after in truths, f"{template_id} never had these values: {after}"
-        assert kind != "changed" or any(truth != before for truth in truths), f"{template_id} did not change"
+    return RunEnd(after, after.key, status, published_changes(store.documents, after.documents, planned)), way
 
 
 def _moment(catalog: Catalog) -> Moment:
     return Moment(catalog, (catalog.live,), Budget(0, 0))
-
-
-def _carried(live: Mapping[str, Meaning]) -> frozenset[str]:
-    """Return the fields of `LOSABLE` that some template has."""
-    return frozenset(name for name in LOSABLE if any(name not in meaning.lost for meaning in live.values()))
-
-
-def _possible(meaning: Meaning | None, before: Truth | None, carried: frozenset[str]) -> list[Truth | None]:
-    """Return the possible stored values of a template after a run.
-
-    A lost field that no template has keeps its stored value. One that some template has at some moment may be empty or keep it,
-    as it depends on the records of the walk.
-    """
-    if meaning is None:
-        return [None]
-    if before is None or not meaning.lost:
-        return [meaning.truth()]
-    kept = meaning.kept(before)
-    return [meaning.truth(), kept] if meaning.lost <= carried else [kept]
-
-
-def _settled(state: State) -> dict[str, Truth | None]:
-    """Return the stored values after a run without events."""
-    live, stored = state.catalog.live, state.stored.documents
-    before = {key: truth_of(stored[key]) if key in stored else None for key in live}
-    return {key: _possible(meaning, before[key], _carried(live))[0] for key, meaning in live.items()}
 
 
 def _key(catalog: Catalog) -> object:

@@ -18,8 +18,9 @@ import sync.synchronise
 from sync.catalog.feed import changed_fields
 from sync.catalog.removals import Confirmation, Removals
 from sync.catalog.snapshot import Snapshot
-from tests.moving_catalog import LOSABLE, TOGGLED, Event
+from tests.moving_catalog import LOSABLE, TOGGLED
 from tests.proof.false_removals import simulate
+from tests.visit import Event
 from tests.world import World
 
 if TYPE_CHECKING:

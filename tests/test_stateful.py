@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.moving_catalog import FALSE_RESPONSES, FAULTS, LOSSES, MUTATIONS, RIVALS, Event
+from tests.moving_catalog import LOSSES, MUTATIONS
+from tests.visit import FALSE_RESPONSES, FAULTS, RIVALS, Event
 from tests.world import World
 
 if TYPE_CHECKING:

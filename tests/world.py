@@ -28,9 +28,10 @@ from tests.builders import HASTY, Database, make_settings, ticking
 from tests.fake_client import FakeClient
 from tests.faults import anomalies, documents, exported_documents
 from tests.hostile import Hostile, Reply, Request
-from tests.moving_catalog import LOSSES, MUTATIONS, RIVALS, Catalog, Event, Truth, Visit, truth_of
+from tests.moving_catalog import LOSSES, MUTATIONS, Catalog, Truth, truth_of
 from tests.proof.store_model import StoreModel
 from tests.twice import seen, without_waiting_for_the_disk
+from tests.visit import RIVALS, Event, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

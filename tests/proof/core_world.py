@@ -37,10 +37,11 @@ from sync.catalog.removals import RunOptions
 from sync.errors import DeadlineExceeded, Interrupted, SyncError
 from sync.synchronise import plan
 from tests.fake_client import FakeClient
-from tests.moving_catalog import LOSABLE, Catalog, Event, Meaning, Visit, truth_of
+from tests.moving_catalog import LOSABLE, Catalog, Meaning, truth_of
 from tests.proof.events import PAGE, events, faults, losses
 from tests.proof.run_rules import PublishedChange, check_changes, published_changes, settled
 from tests.proof.store_model import StoreModel
+from tests.visit import Event, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.moving_catalog import ERRORS, FALSE_RESPONSES
+from tests.visit import ERRORS, FALSE_RESPONSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

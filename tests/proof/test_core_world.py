@@ -12,11 +12,12 @@ import sync.catalog.diff
 from sync.errors import SyncError
 from sync.synchronise import plan
 from tests.fake_client import FakeClient
-from tests.moving_catalog import FAULTS, LOSABLE, Catalog, Event, Visit
+from tests.moving_catalog import LOSABLE, Catalog
 from tests.proof.core_world import NOW, OPTIONS, Budget, CoreWorld, Runs, State, summary
 from tests.proof.events import events, faults
 from tests.proof.store_model import StoreModel
 from tests.test_guards_matter import removals_without_confirmation, without_returns
+from tests.visit import FAULTS, Event, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import compare
+from sync.catalog.plan import Plan
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import build_snapshot
 from sync.client.api_client import ApiClient
@@ -20,7 +21,7 @@ from sync.store.acquire import WAIT_SECONDS, LeaseWait
 from sync.store.apply import Store
 from sync.store.lease import REFRESH
 from sync.store.state import require_origin
-from sync.synchronise import Outcome, Plan, run_with_lease
+from sync.synchronise import Outcome, run_with_lease
 from sync.text import MAX_CLOCK_SKEW
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
             hint="`template-sync runs --rejected RUN` shows the record. If this persists, check for a newer version.",
             code="rejected",
         )
-    return Plan(snapshot, compare(stored, snapshot, parser), state.without_served(snapshot.ids), parser, problem=problem)
+    changes, after = compare(stored, snapshot, parser), state.without_served(snapshot.ids)
+    return Plan(snapshot, changes, after, api.origin, parser, problem=problem)
 
 
 class _FetchedByOtherError(Exception):

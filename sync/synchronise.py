@@ -15,7 +15,8 @@ from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
-from sync.catalog.diff import ChangeSet, compare, document_of
+from sync.catalog.diff import compare
+from sync.catalog.plan import Plan
 from sync.catalog.removals import (
     AMBIGUOUS,
     MOST_REJECTED,
@@ -37,15 +38,11 @@ from sync.config.resource_limits import resource_error
 from sync.errors import DatabaseError, DeadlineExceeded, Interrupted, LeaseBusy, RemovalsHeld, SyncError
 from sync.store.acquire import LeaseWait, acquire
 from sync.store.lease import REFRESH, renew_in_background
-from sync.store.write import WriteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from sync.catalog.diff import Change
-    from sync.catalog.document import Document
-    from sync.catalog.snapshot import RejectedRecord
     from sync.client.api_client import ApiClient
     from sync.client.walk import Progress, Walk
     from sync.config.options import Settings
@@ -53,37 +50,6 @@ if TYPE_CHECKING:
 
 _SPOOL = partial(SpooledTemporaryFile, max_size=4 * 2**20)
 """Some thousand parsed records stay in memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a run will write.
-
-    Attributes:
-        snapshot: what the catalog served.
-        changes: the differences from the stored catalog.
-        state: what the next run needs to know.
-        parser: holds the bytes of the parsed records.
-        total: the number of templates that the catalog reports.
-        pages: the number of pages.
-        problem: the error of a run that applies only a part; None for a success.
-    """
-
-    snapshot: Snapshot
-    changes: ChangeSet
-    state: SyncState
-    parser: RecordParser
-    total: int | None = None
-    pages: int = 0
-    problem: SyncError | None = None
-
-    def rejected(self) -> list[RejectedRecord]:
-        """Return the rejected records, as they are stored."""
-        return self.snapshot.rejected_records(self.parser)
-
-    def document_of(self, change: Change) -> Document:
-        """Return the document after a change; for a removal, the last one before it."""
-        return document_of(change, self.parser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +132,8 @@ def run_with_lease(
         with renew_in_background(store.engine, lease, on_loss=api.interrupt):
             planned = work(run.started_at)
             api.check_deadline()  # the last point at which an interrupt or the deadline stops the run
-        finished = _finish(run, planned, api, clock())
-        write_set = WriteSet(finished, planned.changes, planned.rejected(), planned.state, planned.document_of, api.origin)
-        store.apply(lease, write_set, api.check_deadline)
+        finished = planned.finished(run, statistics, clock())
+        store.apply(lease, finished, planned, api.check_deadline)
     except BaseException as surprise:
         failure = surprise if isinstance(surprise, SyncError) else resource_error(surprise)
         run = finish(run, failure or SyncError(f"Unexpected error: {type(surprise).__name__}."), statistics, clock())
@@ -238,7 +203,7 @@ def plan(
     # Compare.
     changes = compare(stored, snapshot, parser).removing(removals.due, parser)
     after = replace(state, held=removals.held, unconfirmed=removals.unconfirmed)
-    return Plan(snapshot, changes, after, parser, walked.total, walked.pages, problem)
+    return Plan(snapshot, changes, after, api.origin, parser, walked.total, walked.pages, problem)
 
 
 def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options: RunOptions, now: datetime) -> str:
@@ -250,26 +215,6 @@ def _reason_to_doubt(walked: Walk, state: SyncState, snapshot: Snapshot, options
     if bad > removal_limit(served, MOST_REJECTED) or (bad and not snapshot.good):
         return f"{bad} of {served} records were rejected, most of them because {snapshot.commonest_reason}"
     return ""
-
-
-def _finish(run: Run, planned: Plan, api: ApiClient, now: datetime) -> Run:
-    """Return the row of a run that applies its plan."""
-    changes = planned.changes
-    return replace(
-        finish(run, planned.problem, api.statistics, now),
-        catalog_total=planned.total,
-        pages=planned.pages,
-        seen=len(planned.snapshot.ids),
-        added=changes.count("added"),
-        removed=changes.count("removed"),
-        changed=changes.count("changed"),
-        unchanged=changes.unchanged,
-        rejected=len(planned.snapshot.rejected),
-        held=len(planned.state.held),
-        unconfirmed=len(planned.state.unconfirmed),
-        fields_appeared=changes.appeared,
-        fields_vanished=changes.vanished,
-    )
 
 
 def preview(
@@ -292,4 +237,4 @@ def preview(
         problem = RemovalsHeld(
             str(problem), hint="Nothing was written. A run holds the removals; `run --accept-removals` applies them."
         )
-    return Outcome(_finish(run, planned, api, clock()), planned, problem, api.statistics.by_code)
+    return Outcome(planned.finished(run, api.statistics, clock()), planned, problem, api.statistics.by_code)

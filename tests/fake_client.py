@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sync.client.api_client import ApiClient
+from sync.client.network import RequestStatistics
 from sync.client.response import Envelope, classify_response
-from sync.client.traffic import RequestStatistics
 from sync.config.addresses import LOOPBACK_ORIGIN
 from sync.errors import DeadlineExceeded, Interrupted, NotFound, SyncError
 from tests.hostile import Reply, Request

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Requests(Protocol):
-    """Counts of a run's requests; `sync.client.traffic.RequestStatistics` is the implementation."""
+    """Counts of a run's requests; `sync.client.network.RequestStatistics` is the implementation."""
 
     requests: int
     retries: int

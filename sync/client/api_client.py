@@ -13,9 +13,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from sync.catalog.run_record import BY_CODE
 from sync.client.http import Connection
-from sync.client.network import Network, Timeouts, TransportFailure
+from sync.client.network import Network, RateLimiter, RequestStatistics, Timeouts, TransportFailure
 from sync.client.response import BODY_LIMIT, NEEDS_BODY, OK, classify_response, decompress
-from sync.client.traffic import RateLimiter, RequestStatistics
 from sync.config.addresses import origin_of
 from sync.config.redaction import Redactor
 from sync.errors import DeadlineExceeded, Deferred, Interrupted, InvalidResponse, SyncError, Unreachable

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from sync.catalog.plan import Plan
     from sync.client.api_client import ApiClient
     from sync.commands.output import Output
     from sync.config.options import Settings
     from sync.outputs import commands as outputs
     from sync.outputs.catalog import RunChange
     from sync.recording.record import Recording
-    from sync.synchronise import Outcome, Plan
+    from sync.synchronise import Outcome
 
 CHANGES_SHOWN = 40
 PING_CLOSE_TIMEOUT = 5.0

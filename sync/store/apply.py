@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sync.catalog.document import Document
-    from sync.store.write import WriteSet
+    from sync.catalog.plan import Plan
 
 _SLOW_APPLY = 1.0
 """Seconds of a run's last transaction that its recorded duration may leave out; a second write for each run would cost more."""
@@ -88,7 +88,7 @@ class Store:
                     found[template_id] = document
         return found
 
-    def apply(self, lease: leases.Lease, write_set: WriteSet, check_deadline: Callable[[], None] = lambda: None) -> None:
+    def apply(self, lease: leases.Lease, run: Run, plan: Plan, check_deadline: Callable[[], None] = lambda: None) -> None:
         """Write everything that a run found, and its result, in one transaction that also releases the lease.
 
         If the connection breaks during COMMIT, read the row of the run: if it has the status of this run, everything was applied.
@@ -103,7 +103,7 @@ class Store:
         def write() -> None:
             with writing(self.engine) as connection:
                 leases.check_fence(connection, lease)
-                write_run(connection, lease.run_id, write_set)
+                write_run(connection, lease.run_id, run, plan)
                 leases.release(connection, lease)
 
         pauses = self.retry.reconnect_waits()
@@ -114,7 +114,7 @@ class Store:
                 raise  # every attempt was rolled back, or the SQLite file or a required row is missing
             except (DatabaseError, LeaseLost) as error:
                 in_doubt = isinstance(error, DatabaseError) or attempt > 1  # a run that was committed has released its lease
-                if in_doubt and self.was_committed(lease, write_set.run, pauses):
+                if in_doubt and self.was_committed(lease, run, pauses):
                     return
                 passing = isinstance(error, DatabaseAway) or (isinstance(error, DatabaseError) and attempt < _APPLY_ATTEMPTS)
                 if not passing or next(pauses, None) is None:

@@ -5,7 +5,7 @@ The run compared all records before, so only rows that differ are written, in ba
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -35,26 +35,13 @@ from sync.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from sync.catalog.diff import Change, ChangeSet
+    from sync.catalog.diff import Change
     from sync.catalog.document import Document
-    from sync.catalog.removals import SyncState
+    from sync.catalog.plan import Plan
     from sync.catalog.run_record import Run
-    from sync.catalog.snapshot import RejectedRecord
-
-
-@dataclass(frozen=True, slots=True)
-class WriteSet:
-    """Everything that one run writes; `document_of` returns the document that a change leads to."""
-
-    run: Run
-    changes: ChangeSet
-    rejected: Sequence[RejectedRecord]
-    state: SyncState
-    document_of: Callable[[Change], Document]
-    origin: str  # of the served catalog
 
 
 class NewDocument(NamedTuple):
@@ -65,9 +52,9 @@ class NewDocument(NamedTuple):
     content_hash: str
 
 
-def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> None:
+def write_run(connection: sa.Connection, run_id: int, run: Run, plan: Plan) -> None:
     """Write everything that a run found, and its result."""
-    changes, at = write_set.changes, write_set.run.finished_at
+    changes, at = plan.changes, run.finished_at
     assert at is not None  # noqa: S101 - a finished run has an end
     state = connection.execute(sa.select(sync_state)).one()
     of_kind: dict[str, list[Change]] = {"added": [], "changed": [], "removed": [], "unpublished": []}
@@ -77,7 +64,7 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
     writer = _Writer(connection, run_id, at)
     for kind, write in (("added", writer.add), ("changed", writer.change), ("unpublished", writer.rewrite)):
         for batch in batches(of_kind[kind]):
-            new = [NewDocument(change, document := write_set.document_of(change), content_hash(document)) for change in batch]
+            new = [NewDocument(change, document := plan.document_of(change), content_hash(document)) for change in batch]
             writer.write_lists(new, stored=write(new))
             if feed and kind != "unpublished":
                 feed.append([(each.change, each.content_hash) for each in new])
@@ -87,10 +74,10 @@ def write_run(connection: sa.Connection, run_id: int, write_set: WriteSet) -> No
         for batch in batches(of_kind["removed"]):
             feed.append(writer.remove(batch))
         feed.close()
-    _save_sync_state(connection, state, write_set, run_id)
-    rejected = [{"run_id": run_id, "ordinal": ordinal, **asdict(bad)} for ordinal, bad in enumerate(write_set.rejected, 1)]
+    _save_sync_state(connection, state, plan, {"since_run_id": run_id, "since_at": run.started_at})
+    rejected = [{"run_id": run_id, "ordinal": ordinal, **asdict(bad)} for ordinal, bad in enumerate(plan.rejected(), 1)]
     insert_rows(connection, rejected_templates, rejected)
-    closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(write_set.run.row()))
+    closed = connection.execute(sa.update(sync_runs).where(sync_runs.c.run_id == run_id).values(run.row()))
     if closed.rowcount != 1:
         raise DatabaseError(
             "The row of this run is missing from sync_runs; nothing was applied.", hint="Check for other writers to sync_runs."
@@ -213,10 +200,10 @@ def _version_row(new: NewDocument) -> dict[str, Any]:
     return {"template_id": new.document["template_id"], "document": new.document, "content_hash": new.content_hash}
 
 
-def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet, run_id: int) -> None:
-    """Save the state for the next run, if it differs."""
-    state = write_set.state
-    require_same_origin(before.origin, write_set.origin)  # `db origin --accept` may have come during the run
+def _save_sync_state(connection: sa.Connection, before: Any, plan: Plan, since: dict[str, Any]) -> None:
+    """Save the state for the next run, if it differs; `since` names this run in the rows of newly missing templates."""
+    state = plan.state
+    require_same_origin(before.origin, plan.origin)  # `db origin --accept` may have come during the run
     now = {
         "unreconciled_ids": state.count_mismatch_ids,
         "unreconciled_runs": state.count_mismatch_runs,
@@ -226,10 +213,9 @@ def _save_sync_state(connection: sa.Connection, before: Any, write_set: WriteSet
     if any(getattr(before, name) != value for name, value in now.items()):
         connection.execute(sa.update(sync_state).values(now))
     held = {key: {"runs": each.runs, "since_at": each.since} for key, each in state.held.items()}
-    _replace_missing(connection, held_removals, held, {"since_run_id": run_id})
+    _replace_missing(connection, held_removals, held, {"since_run_id": since["since_run_id"]})
     unconfirmed = {key: each._asdict() for key, each in state.unconfirmed.items()}
-    first = {"since_run_id": run_id, "since_at": write_set.run.started_at}
-    _replace_missing(connection, unconfirmed_removals, unconfirmed, first)
+    _replace_missing(connection, unconfirmed_removals, unconfirmed, since)
 
 
 def _replace_missing(

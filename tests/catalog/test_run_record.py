@@ -19,7 +19,7 @@ from sync.catalog.run_record import (
     from_row,
     unverified_error,
 )
-from sync.client.traffic import RequestStatistics
+from sync.client.network import RequestStatistics
 from sync.errors import (
     AccessDenied,
     DatabaseAway,

@@ -12,8 +12,8 @@ import pytest
 
 from sync.client import api_client, response
 from sync.client.api_client import ApiClient
+from sync.client.network import RateLimiter
 from sync.client.response import BODY_LIMIT
-from sync.client.traffic import RateLimiter
 from sync.errors import AccessDenied, InvalidResponse, Unreachable
 from tests.builders import HASTY, QUICK, make_settings
 from tests.client.sending import GOOD, KEY, PAGE, RECORD, error_of, open_client, send_request

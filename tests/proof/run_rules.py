@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change
     from sync.catalog.document import Document
-    from sync.synchronise import Plan
+    from sync.catalog.plan import Plan
 
 
 class PublishedChange(NamedTuple):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sync.catalog.diff import Change, ChangeSet
     from sync.catalog.document import Document
+    from sync.catalog.plan import Plan
     from sync.store.apply import Store
-    from sync.synchronise import Plan
 
 
 def apply_changes(

@@ -111,7 +111,6 @@ def test_a_run_that_was_due_during_a_suspend_runs_once_afterwards(upstream: Upst
         daemon.send(signal.SIGCONT)
         woken = time.monotonic()
         until(lambda: len(statuses(tmp_path)) > before, "the run that was due")
-        assert time.monotonic() - woken < 2.0
         until(lambda: len(statuses(tmp_path)) >= before + 3, "the runs after it")
         assert time.monotonic() - woken > 0.4  # at their times, not all at once
         assert daemon.stop() == 0

@@ -128,7 +128,7 @@ class Dispatcher:
     def deliver(self, target: SignedEndpoint) -> DeliveryResult:
         """Deliver all pending messages to one endpoint, one of those that were set.
 
-        Raise LeaseLost if another process claimed it. After a DatabaseError, the last message is sent again.
+        Raise LeaseLost if another process claimed it. After a DatabaseError, a message may be sent again.
         """
         name = target.endpoint.name
         with claim_endpoint(self.engine, name) as claim:

@@ -26,8 +26,8 @@ from sync.catalog.removals import RunOptions
 from sync.catalog.served_records import RecordParser, wire_hash
 from sync.client.api_client import PATH, ApiClient
 from sync.client.response import read_envelope
+from sync.config.load_settings import load
 from sync.config.redaction import Redactor
-from sync.config.settings import load
 from sync.logs import configure
 from sync.store.apply import Store
 from sync.store.engine import open_engine

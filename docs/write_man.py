@@ -11,7 +11,7 @@ import click
 
 from sync import __version__
 from sync.cli import cli
-from sync.config.options import OPTIONS
+from sync.config.settings import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,10 +16,10 @@ from alembic import context
 from alembic.util import CommandError
 
 from sync.errors import DatabaseError
-from sync.store.connecting import limit_reads
 from sync.store.engine import open_engine
 from sync.store.migrating import LOCK_SECONDS, lock_all, refuse_foreign_tables
 from sync.store.schema import VERSION_TABLE, is_own_table, revision
+from sync.store.server_hosts import limit_reads
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import build_snapshot
 from sync.client.api_client import ApiClient
 from sync.config.addresses import require_same_origin
-from sync.config.settings import load, require_key
+from sync.config.load_settings import load, require_key
 from sync.errors import InvalidResponse, NotFound, UnknownTemplate, WalkUnverified
 from sync.reader.catalog import find_template
 from sync.reader.status import last_refresh, verified_at

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from sync.client.api_client import ApiClient
     from sync.client.walk import Progress, Walk
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.store.apply import Store
 
 _SPOOL = partial(SpooledTemporaryFile, max_size=4 * 2**20)

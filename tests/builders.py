@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sync.catalog.removals import RunOptions
 from sync.client.api_client import ApiClient
 from sync.client.network import Timeouts
-from sync.config.settings import load
+from sync.config.load_settings import load
 from sync.retry_policy import REQUESTS
 from sync.sandbox.server import SANDBOX_KEY, Sandbox
 from sync.store.apply import Store
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.retry_policy import RetryPolicy
 
 SEED_PAGE = Path(__file__).parent / "data" / "documented-answer.json"

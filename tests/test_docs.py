@@ -11,7 +11,7 @@ import yaml
 
 from sync.cli import cli
 from sync.commands import COMMANDS
-from sync.config.options import OPTIONS
+from sync.config.settings import OPTIONS
 from sync.errors import SyncError
 
 ROOT = Path(__file__).parent.parent

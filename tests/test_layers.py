@@ -60,7 +60,7 @@ USERS = {
     "apscheduler": "daemon config.cron",
     "alembic": "store.schema",
     "prometheus_client": "monitoring.metrics",
-    "dotenv": "config.settings",
+    "dotenv": "config.load_settings",
     "click": "cli commands",
     "msgspec": (
         "client.response catalog.served_records catalog.document catalog.json_values store.column_types outputs agents text "

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sync.client.http import Response
     from sync.client.response import Envelope
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.retry_policy import RetryPolicy
 
 AGENT = "crun-template-sync"

@@ -17,7 +17,7 @@ from sync.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.errors import ResourcesExhausted
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sync.commands.output import Output, ServiceOutput, background_stderr
-from sync.config.options import OPTIONS, Settings
+from sync.config.load_settings import Loaded, dotenv_file, load
 from sync.config.resource_limits import resource_error
-from sync.config.settings import Loaded, dotenv_file, load
+from sync.config.settings import OPTIONS, Settings
 from sync.errors import SyncError, UsageError
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Context:
 
     def engine(self) -> Engine:
         """Open the database; it is closed at the end of the command."""
-        from sync.store.connecting import BUSY_SECONDS
         from sync.store.engine import open_engine
+        from sync.store.server_hosts import BUSY_SECONDS
 
         engine = open_engine(self.settings.database_url, lock_timeout=min(BUSY_SECONDS, self.settings.deadline))
         self.closing.callback(engine.dispose)

@@ -14,7 +14,7 @@ from sync.commands.base import RUN_FLAGS, Context, now, sync_command
 from sync.commands.output import drain_stderr
 from sync.commands.run import require_gallery, update_gallery
 from sync.config.cron import Cron
-from sync.config.settings import load, require_key
+from sync.config.load_settings import load, require_key
 from sync.daemon.next_run import CronSchedule, Interval
 from sync.daemon.scheduler import CHECK_SECONDS, Daemon
 from sync.daemon.service import Service
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.config.settings import Loaded
+    from sync.config.load_settings import Loaded
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DispatchLoop
 

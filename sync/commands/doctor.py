@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.config.options import Settings
-    from sync.config.settings import Loaded
+    from sync.config.load_settings import Loaded
+    from sync.config.settings import Settings
 
 
 MIN_FREE_BYTES = 100 * 2**20

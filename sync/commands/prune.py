@@ -9,7 +9,7 @@ import click
 
 from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_command
 from sync.commands.listing import whole_number
-from sync.config.options import parse_duration
+from sync.config.settings import parse_duration
 from sync.errors import UsageError
 
 if TYPE_CHECKING:

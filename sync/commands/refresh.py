@@ -7,7 +7,7 @@ import click
 from sync.commands.base import ASKING_FLAGS, RUN_FLAGS, Context, now, sync_command
 from sync.commands.listing import TEMPLATE_ID, Parsed
 from sync.commands.run import finish, open_endpoint, report_errors_as_json, require_gallery, update_gallery
-from sync.config.options import parse_duration_or_zero
+from sync.config.settings import parse_duration_or_zero
 
 
 @sync_command(

@@ -14,7 +14,7 @@ import click
 
 from sync.commands.base import RUN_FLAGS, Context, now, sync_command
 from sync.commands.output import progress_on_terminal
-from sync.config.settings import require_key
+from sync.config.load_settings import require_key
 from sync.errors import SyncError
 from sync.text import count_of, join_limited
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sync.catalog.plan import Plan
     from sync.client.api_client import ApiClient
     from sync.commands.output import Output
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.outputs import commands as outputs
     from sync.outputs.catalog import RunChange
     from sync.recording.record import Recording

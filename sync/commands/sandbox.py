@@ -10,7 +10,7 @@ import click
 
 from sync.commands.base import Context, sync_command
 from sync.commands.listing import Parsed, whole_number
-from sync.config.options import parse_duration
+from sync.config.settings import parse_duration
 from sync.errors import UsageError
 from sync.text import count_of
 

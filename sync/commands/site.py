@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.commands.output import Output
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.outputs.commands import SiteBuilt
     from sync.site.covers import MediaCopier
 

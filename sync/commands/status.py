@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.outputs.commands import SiteState, Status
     from sync.reader.status import Overview
     from sync.webhooks.endpoints import Position

@@ -1,228 +1,248 @@
-"""Load the settings, each with its source.
-
-Precedence: flag > environment > `.env` file > default. An empty variable counts as not set, as with `docker -e NAME=`.
-pydantic-settings is not used, because it adds 0.2 s to every start, has no `NAME_FILE` variables, and does not report sources.
-"""
+"""Every setting: its type, variable, default, parser and help text."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
-from sync.config.options import DATABASE_ACCOUNT, OPTIONS, Option, Settings
-from sync.errors import ConfigurationError
+from sync.config.addresses import LOOPBACK, http_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+    from collections.abc import Callable
 
-MASK = "********"
-_KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The source of one setting, and its value as printed."""
-
-    option: Option
-    shown: str
-    source: str
+SHORTEST_DURATION = 0.01
+LONGEST_DURATION = 3650 * 86400
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """The settings, the origin of each field, warnings, and all secrets. `files`: a variable, or `.env`, -> the file it names."""
-
-    settings: Settings
-    flags: Mapping[str, str | None]
-    origins: Mapping[str, Origin]
-    warnings: tuple[str, ...]
-    secrets: tuple[str, ...]
-    files: Mapping[str, str]
-
-
-def load(
-    flags: Mapping[str, str | None],
-    environ: Mapping[str, str],
-    dotenv: Path | None,
-    *,
-    needs_key: bool = False,
-    keyless: bool = False,
-) -> Loaded:
-    """Read every setting; raise ConfigurationError with all errors.
-
-    Args:
-        flags: option field -> text of the flag; None or absent: not given.
-        environ: the environment.
-        dotenv: a `.env` file, which is read if it exists.
-        needs_key: whether a missing key is an error.
-        keyless: whether to ignore the key.
-    """
-    warnings: list[str] = []
-    layers: list[tuple[str, Mapping[str, str | None]]] = [("environment", environ), (".env file", dotenv_file(dotenv, warnings))]
-    values: dict[str, Any] = {}
-    origins: dict[str, Origin] = {}
-    problems: list[str] = []
-    secrets: list[str] = []
-    files = {".env": str(dotenv)} if dotenv is not None and layers[1][1] else {}
-    twins = [f"{option.variable}_FILE" for option in OPTIONS if option.file_twin]
-    files |= {name: path for name in twins for _, layer in reversed(layers) if (path := layer.get(name))}
-    outranked = _outranked(flags, [layer for _, layer in layers])
-    warnings += _misspelt(layers)
-    possible_causes = tuple(warnings)
-    for option in OPTIONS:
-        text, source = None, ""
-        try:
-            if option.field == outranked:
-                text, source = option.default, "default"
-            elif not (keyless and option.field == "api_key"):
-                text, source = _find(option, flags, layers, warnings)
-            if text is None:
-                values[option.field] = None
-                origins[option.field] = Origin(option, "", "not set")
-                continue
-            values[option.field] = option.parse(text)
-        except ValueError as error:
-            problems.append(f"{option.variable}: expected {error}{_given(option, text, source)}.")
-            continue
-        if option.metavar == "FILE":
-            files[option.variable] = text
-        shown, hidden = _masked(option, text.strip())
-        secrets += hidden
-        origins[option.field] = Origin(option, shown, source)
-    problems += _contradictions(values, origins) + _paths_in_use(values, files)
-    if needs_key and "api_key" in values and values["api_key"] is None:
-        problems.insert(0, _NO_KEY)
-    if problems:
-        raise ConfigurationError([*problems, *possible_causes])
-    if values["api_key"] and not _KEY_SHAPE.fullmatch(values["api_key"]):
-        warnings.append("CRUN_API_KEY does not look like a Crun key (ak_ and 32 characters); it is used anyway.")
-    return Loaded(Settings(**values), flags, origins, tuple(warnings), tuple(secrets), files)
+def parse_duration(value: str, expected: str = "a duration above zero, such as 90s, 15m, 6h or 1d") -> float:
+    """Parse a duration such as 90s, 15m, 6h or 1d, to seconds. As of every parser here, a ValueError says what is expected."""
+    match = re.fullmatch(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([smhd]?)\s*", value)
+    if not match or not float(match[1]):
+        raise ValueError(expected)
+    seconds = float(match[1]) * _SECONDS[match[2]]
+    if seconds < SHORTEST_DURATION:
+        raise ValueError("a duration of at least 0.01s")
+    if seconds > LONGEST_DURATION:  # a longer one underflows dates and overflows timers
+        raise ValueError("a duration of at most 3650d")
+    return seconds
 
 
-def _misspelt(layers: list[tuple[str, Mapping[str, str | None]]]) -> list[str]:
-    """Return a warning for each variable that has no meaning, but nearly the name of one that has."""
-    known = {option.variable for option in OPTIONS} | {f"{option.variable}_FILE" for option in OPTIONS if option.file_twin}
-    found = {name: source for source, layer in reversed(layers) for name in layer if name.startswith(("SYNC_", "CRUN_"))}
-    unknown = sorted(name for name in found.keys() - known if not name.startswith("SYNC_TEST_"))
-    if not unknown:
-        return []
-    from difflib import get_close_matches
-
-    near = {name: get_close_matches(name, sorted(known), n=1, cutoff=0.75) for name in unknown}
-    return [f"{name} ({found[name]}) is not a setting; did you mean {meant[0]}?" for name, meant in near.items() if meant]
+def parse_duration_or_zero(value: str) -> float:
+    """Parse a duration as `parse_duration` does, or a zero."""
+    if re.fullmatch(r"\s*0{1,9}(\.0{1,9})?\s*[smhd]?\s*", value):
+        return 0.0
+    return parse_duration(value, "a duration such as 0s, 90s, 15m, 6h or 1d")
 
 
-def dotenv_file(path: Path | None, warnings: list[str] | None = None) -> Mapping[str, str | None]:
-    """Read a `.env` file if it exists; raise ConfigurationError if it cannot be read. `warnings` gets invalid lines."""
+def replaceable_file(value: str) -> str:
+    """Check that a file can be replaced atomically: that it is no link, device or directory."""
+    path = Path(value)
     try:
-        if path is None or not path.is_file():
-            return {}
-        from dotenv.parser import parse_stream  # dotenv_values() logs invalid lines before logging is configured
-
-        with path.open(encoding="utf-8-sig") as file:
-            found = list(parse_stream(file))
-    except (OSError, UnicodeDecodeError):
-        raise ConfigurationError(
-            [f"{path} in the working directory could not be read as a UTF-8 file of NAME=value lines."]
-        ) from None
-    if warnings is not None:
-        warnings += [f"{path}, line {each.original.line}: not of the form NAME=value; ignored." for each in found if each.error]
-    return {each.key: each.value for each in found if each.key is not None}
+        plain = not path.is_symlink() and (path.is_file() or not path.exists())  # replacing /dev/null would create a file
+    except OSError:
+        raise ValueError("a valid file name") from None
+    if not plain:
+        raise ValueError("a regular file, or a new name: no link, device or directory")
+    return value
 
 
-def _outranked(flags: Mapping[str, str | None], layers: list[Mapping[str, str | None]]) -> str | None:
-    """Return which of interval and cron a source of higher precedence overrides; they are one setting, the schedule."""
-    schedule = {option.field: option.variable for option in OPTIONS if option.field in {"interval", "cron"}}
-    given = [{field for field in schedule if flags.get(field) is not None}]
-    given += [{field for field, variable in schedule.items() if layer.get(variable)} for layer in layers]
-    nearest = next((fields for fields in given if fields), set())
-    return (schedule.keys() - nearest).pop() if len(nearest) == 1 else None
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"\s*[0-9]{1,9}\s*", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
 
 
-def _find(
-    option: Option, flags: Mapping[str, str | None], layers: list[tuple[str, Mapping[str, str | None]]], warnings: list[str]
-) -> tuple[str | None, str]:
-    flag = flags.get(option.field)
-    if flag is not None:
-        return flag, "flag"
-    for source, layer in layers:
-        direct = layer.get(option.variable) or None
-        path = (layer.get(f"{option.variable}_FILE") or None) if option.file_twin else None
-        if direct is not None and path is not None:
-            raise ValueError(f"either {option.variable} or {option.variable}_FILE, not both")
-        if "\0" in (direct or path or ""):  # possible in a `.env` file
-            raise ValueError("a text without a NUL character")
-        if path is not None:
-            from sync.config.files import secret_file
-
-            return secret_file(f"{option.variable}_FILE", path, warnings), f"{source}, {option.variable}_FILE"
-        if direct is not None:
-            return direct, source
-    return option.default, "default"
+def _rate(value: str) -> float:
+    if not re.fullmatch(r"\s*[0-9]{1,6}(\.[0-9]{1,6})?\s*", value):
+        raise ValueError("requests per second, such as 10 or 0.5; 0 means no limit")
+    return float(value)
 
 
-def _given(option: Option, text: str | None, source: str) -> str:
-    """Describe the given value and its source, without the value if it may contain a secret."""
-    if text is None or option.secret or option.metavar == "URL" or "://" in text:
-        return f" ({source})" if source else ""
-    return f"; {source} says {text[:60]!r}"
+def _share(value: str) -> Decimal:
+    try:
+        number = Decimal(value.strip().removesuffix("%"))
+        share = number / 100 if value.strip().endswith("%") else number
+    except ArithmeticError:  # also of the division: snan%, 1e999999999%
+        share = Decimal(-1)
+    if not (share.is_finite() and 0 <= share <= 1):
+        raise ValueError("a share such as 10% or 0.1")
+    return share
 
 
-def _masked(option: Option, text: str) -> tuple[str, list[str]]:
-    """Return the value of a setting as printed, and the strings of it that no log line may contain."""
-    if option.variable != "DATABASE_URL":
-        if not option.secret:
-            return text, []
-        # A server quotes the path of a URL by itself, such as in a redirect.
-        path = re.fullmatch(r"https?://[^/]*(/.*[^/])/*", text, re.IGNORECASE)
-        return MASK, [text, *([path[1]] if path else [])]
-    from urllib.parse import parse_qsl, unquote
+def _flag(value: str) -> bool:
+    if value.strip().lower() not in {"true", "false"}:
+        raise ValueError("true or false")
+    return value.strip().lower() == "true"
 
-    head, separator, rest = text.partition("://")
+
+def _choice(*words: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.strip().lower() not in words:
+            raise ValueError("one of " + ", ".join(words))
+        return value.strip().lower()
+
+    return parse
+
+
+def _key(value: str) -> str:
+    # HTTP libraries raise an error that contains the key if a header has a newline or space, so reject it here.
+    if not re.fullmatch(r"[\x21-\x7e]+", value.strip()):
+        raise ValueError("printable ASCII characters without spaces, as shown on the key management page")
+    return value.strip()
+
+
+def _base_url(value: str) -> str:
+    url = http_url(value)
+    parts = urlsplit(url)
+    if "?" in url or "#" in url:  # also an empty one: the path of the endpoint would become a part of it
+        raise ValueError("a URL without a query or fragment, such as https://api.crun.ai")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("an https:// URL: plain http is allowed for loopback addresses only, because it exposes the API key")
+    return url.rstrip("/")
+
+
+def _database_url(value: str) -> str:
+    # No error repeats the value, because it may contain a password.
+    url = value.strip()
+    kind = re.match(r"(sqlite|postgres|postgresql|mysql|mariadb)(\+\w+)?://", url, re.IGNORECASE)
+    if not kind:
+        raise ValueError("a URL that begins with sqlite:///, postgresql:// or mariadb:// (postgres:// and mysql:// work too)")
+    url = kind[0].lower() + url[kind.end() :]
+    rest = url[kind.end() :]
+    if kind[1].lower() == "sqlite":
+        if rest.partition("?")[0] in {"", "/", "/:memory:"}:
+            raise ValueError("a SQLite file, such as sqlite:///templates.db: an in-memory database is lost at exit")
+        return url
     account = DATABASE_ACCOUNT.match(rest)
-    password = account["password"] if account else None
-    place, _, query = rest[account.end() if account else 0 :].partition("?")
-    secrets = [password, unquote(password)] if password else []
-    secrets += [value for name, value in parse_qsl(query) if "pass" in name.lower() or "pwd" in name.lower()]
-    shown = f"{account['user']}{'' if password is None else f':{MASK}'}@" if account and account[0] else ""
-    return f"{head}{separator}{shown}{place}", secrets  # not the query, which may contain a password
+    place = rest[account.end() if account else 0 :]
+    if "@" in place.partition("/")[0]:
+        raise ValueError("a URL in which an @ of the password is written as %40")
+    host = r"(\[[^\]]*\]|[^/?:\[,]*)(:[0-9]{1,5})?"
+    if not re.fullmatch(rf"{host}(,{host})*/[^/?]+(\?.*)?", place):
+        raise ValueError("a server and a database, such as postgresql://user@host:5432/name")
+    return url
 
 
-def _contradictions(values: Mapping[str, Any], origins: Mapping[str, Origin]) -> list[str]:
-    problems = []
-    if values.get("cron") and ("interval" not in origins or origins["interval"].source != "default"):
-        problems.append("SYNC_CRON: set either SYNC_INTERVAL or SYNC_CRON, not both.")
-    if values.get("proxy") and str(values.get("base_url")).startswith("http://"):
-        problems.append("SYNC_PROXY: not allowed with a plain http base URL: the proxy would see the API key.")
-    return problems
+DATABASE_ACCOUNT = re.compile(r"(?:(?P<user>[^:/@]*)(?::(?P<password>[^@]*))?@)?")
+"""User and password as SQLAlchemy parses them: the password ends at the next @."""
 
 
-def _paths_in_use(values: Mapping[str, Any], files: Mapping[str, str]) -> list[str]:
-    """Name each setting whose file is written although it is that of another one."""
-    site = values.get("site_dir")
-    if not files and not site:
-        return []
-    from sync.config.files import files_in_use, owner_of
+def _cron(value: str) -> str:
+    from sync.config.cron import check
 
-    database_url, problems = values.get("database_url") or "", []
-    others = {name: path for name, path in files.items() if name != "SYNC_METRICS_FILE"}
-    if site and (owner := owner_of(site, files_in_use(database_url, files))):
-        # A directory in place of a missing side file would make the database unusable.
-        problems.append(f"SYNC_SITE_DIR: {site} is {owner}, not a directory for the gallery.")
-    if (metrics := values.get("metrics_file")) and (owner := owner_of(metrics, files_in_use(database_url, others))):
-        problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")
-    database = files_in_use(database_url, {})
-    owners = {name: owner_of(path, database) for name, path in others.items()}
-    return problems + [f"{name}: {others[name]} is {owner}, which every run writes." for name, owner in owners.items() if owner]
+    try:
+        check(value)
+    except ValueError as error:
+        raise ValueError(f"a cron expression: {str(error).rstrip('.')}") from None
+    return value
 
 
-_NO_KEY = "CRUN_API_KEY: not set. Set it, or CRUN_API_KEY_FILE to a file that contains it; `template-sync demo` needs no key."
+def _readable_file(value: str) -> str:
+    try:
+        if not Path(value).is_file():  # opening a pipe without a writer would block
+            raise ValueError(f"a readable file ({value} is not one)")
+        with Path(value).open("rb"):
+            return value
+    except OSError as error:
+        raise ValueError(f"a readable file ({value}: {error.strerror})") from None
 
 
-def require_key(settings: Settings) -> str:
-    """Return the API key; raise ConfigurationError if it is not set."""
-    if settings.api_key is None:
-        raise ConfigurationError([_NO_KEY])
-    return settings.api_key
+def _zone(value: str) -> str:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(value.strip())
+    except (KeyError, ValueError, OSError):
+        raise ValueError("a time zone's name, such as UTC or Asia/Shanghai") from None
+    return value.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How a setting is given: variable, default as text, parser, metavar of its flag, help text; `field` is its attribute."""
+
+    variable: str
+    default: str | None
+    parse: Callable[[str], Any]
+    metavar: str
+    help: str
+    secret: bool = False
+    file_twin: bool = False
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The validated settings. Times in seconds, `max_removed` as a share from 0 to 1."""
+
+    # fmt: off
+    api_key: Annotated[str | None, Option("CRUN_API_KEY", None, _key, "KEY", "The Crun API key.", secret=True, file_twin=True)]
+    base_url: Annotated[str, Option("CRUN_BASE_URL", "https://api.crun.ai", _base_url, "URL",
+        "Origin of the API; https://api.crunai.com in mainland China.")]
+    database_url: Annotated[str, Option("DATABASE_URL", "sqlite:///templates.db", _database_url, "URL",
+        "The database: SQLite, PostgreSQL or MariaDB/MySQL.", secret=True, file_twin=True)]
+    interval: Annotated[float, Option("SYNC_INTERVAL", "15m", parse_duration, "DURATION",
+        "Interval between the daemon's runs.")]
+    cron: Annotated[str | None, Option("SYNC_CRON", None, _cron, "EXPRESSION",
+        "Cron expression of the daemon's runs, instead of an interval.")]
+    timezone: Annotated[str, Option("SYNC_TIMEZONE", "UTC", _zone, "ZONE",
+        "Time zone of the cron expression.")]
+    page_size: Annotated[int, Option("SYNC_PAGE_SIZE", "50", _whole(1, 50), "N",
+        "Templates per page, from 1 to 50.")]
+    concurrency: Annotated[int, Option("SYNC_CONCURRENCY", "4", _whole(1, 64), "N",
+        "Maximum number of concurrent page requests.")]
+    rate: Annotated[float, Option("SYNC_RATE", "10", _rate, "N",
+        "Maximum number of requests per second; 0 means no limit.")]
+    deadline: Annotated[float, Option("SYNC_DEADLINE", "10m", parse_duration, "DURATION",
+        "Maximum duration of a run; a longer one applies nothing.")]
+    max_removed: Annotated[Decimal, Option("SYNC_MAX_REMOVED", "10%", _share, "SHARE",
+        "If more than this share of the catalog, and more than 10 templates, are missing, their removals are held.")]
+    hold: Annotated[float, Option("SYNC_HOLD", "1h", parse_duration_or_zero, "DURATION",
+        "Time over which at least three consecutive runs must confirm a held removal.")]
+    log_format: Annotated[str, Option("SYNC_LOG_FORMAT", "auto", _choice("auto", "console", "json"), "auto|console|json",
+        "Log format; auto: console on a terminal, else JSON.")]
+    log_level: Annotated[str, Option("SYNC_LOG_LEVEL", "info", _choice("debug", "info", "warning", "error"),
+        "debug|info|warning|error", "Minimum severity of logged events.")]
+    lease_ttl: Annotated[float, Option("SYNC_LEASE_TTL", "60s", parse_duration, "DURATION",
+        "Time after which a run on a failed machine no longer blocks other runs.")]
+    grace: Annotated[float, Option("SYNC_GRACE", "30s", parse_duration, "DURATION",
+        "Maximum time that the daemon takes to stop.")]
+    stale_after: Annotated[float | None, Option("SYNC_STALE_AFTER", None, parse_duration, "DURATION",
+        "Age after which the last successful run is stale; default: three intervals, or one day with SYNC_CRON.")]
+    http_host: Annotated[str, Option("SYNC_HTTP_HOST", "127.0.0.1", str, "HOST", "Address for the daemon's probes and metrics.")]
+    http_port: Annotated[int | None, Option("SYNC_HTTP_PORT", None, _whole(0, 65535), "PORT",
+        "Port of /livez, /readyz and /metrics; disabled if not set.")]
+    metrics_file: Annotated[str | None, Option("SYNC_METRICS_FILE", None, replaceable_file, "FILE",
+        "Metrics file for node_exporter's textfile collector, written by `run`, not by `daemon`.")]
+    ping_url: Annotated[str | None, Option("SYNC_PING_URL", None, http_url, "URL",
+        "Heartbeat URL; requested at the start, success and failure of each run.", secret=True)]
+    proxy: Annotated[str | None, Option("SYNC_PROXY", None, http_url, "URL",
+        "HTTP proxy, except for loopback addresses; HTTPS_PROXY and similar variables are ignored.")]
+    webhooks_file: Annotated[str | None, Option("SYNC_WEBHOOKS_FILE", None, _readable_file, "FILE",
+        "TOML file of webhook endpoints; see docs/changes.md.")]
+    site_dir: Annotated[str | None, Option("SYNC_SITE_DIR", None, str, "DIR",
+        "Directory of the gallery, which runs update; see docs/gallery.md.")]
+    site_covers: Annotated[bool, Option("SYNC_SITE_COVERS", "false", _flag, "true|false", "Also store copies of the covers.")]
+    ca_bundle: Annotated[str | None, Option("SYNC_CA_BUNDLE", None, _readable_file, "FILE",
+        "CA bundle to trust instead of the built-in certificate authorities.")]
+    # fmt: on
+
+    @property
+    def staleness_budget(self) -> float:
+        """Seconds after which the last success counts as stale: SYNC_STALE_AFTER, else three intervals (a day under cron)."""
+        if self.stale_after is not None:
+            return self.stale_after
+        return 86400.0 if self.cron else 3 * self.interval
+
+
+OPTIONS: tuple[Option, ...] = tuple(
+    replace(hint.__metadata__[0], field=name) for name, hint in get_type_hints(Settings, include_extras=True).items()
+)

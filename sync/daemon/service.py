@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from sync.monitoring.heartbeat import Ping
     from sync.monitoring.metrics import Metrics
     from sync.store.sqlite_file import Identity

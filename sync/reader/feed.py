@@ -12,9 +12,9 @@ from sync.catalog.url_query import URL_FIELDS
 from sync.errors import CursorLost, TryLater, UsageError
 from sync.reader.stored_templates import normalize_document, printed, sort_keys
 from sync.store.bulk import BATCH, batches
-from sync.store.connecting import is_standby
 from sync.store.engine import reading
 from sync.store.schema import reading_current
+from sync.store.server_hosts import is_standby
 from sync.store.tables import (
     held_removals,
     sync_runs,

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sync.catalog.run_record import Run, Status, from_row
 from sync.errors import SyncError, UnknownRun
 from sync.store import lease as leases
-from sync.store.connecting import Standby, standby
 from sync.store.engine import reading
 from sync.store.schema import reading_current
+from sync.store.server_hosts import Standby, standby
 from sync.store.state import ATTEMPTED, WALKED, read_planned_run
 from sync.store.tables import held_removals, rejected_templates, sync_runs, sync_state, templates, unconfirmed_removals
 from sync.text import MAX_CLOCK_SKEW

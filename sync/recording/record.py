@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sync import __version__
 from sync.client.response import BODY_LIMIT, decompress
-from sync.config.options import replaceable_file
+from sync.config.load_settings import require_key
 from sync.config.redaction import Redactor
-from sync.config.settings import require_key
+from sync.config.settings import replaceable_file
 from sync.errors import UsageError
 from sync.recording.replay import FORMAT, HEADERS, MOST_BYTES, SETTINGS, VERSION, RecordedResponse, RecordedRun
 from sync.text import count_of, iso, json_text
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sync.client.api_client import Params
     from sync.client.http import Response
     from sync.client.network import TransportFailure
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sync.config.files import SIDE_FILES
-from sync.config.options import replaceable_file
+from sync.config.settings import replaceable_file
 from sync.errors import DatabaseError, LeaseBusy, SchemaError, TryLater, UsageError
 from sync.store import lease as leases
 from sync.store.database_errors import LOCKED

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from sync.config.addresses import sqlite_path
-from sync.config.options import DATABASE_ACCOUNT
+from sync.config.settings import DATABASE_ACCOUNT
 from sync.errors import ConfigurationError, DatabaseError
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sync.catalog.run_record import Status
 from sync.errors import DatabaseError
-from sync.store.connecting import is_off, is_standby, standby
 from sync.store.engine import reading, writing
 from sync.store.lease import insert_run, process_name
+from sync.store.server_hosts import is_off, is_standby, standby
 from sync.store.tables import metadata
 
 if TYPE_CHECKING:

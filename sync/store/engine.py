@@ -13,11 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from sync.errors import DatabaseAway, DatabaseError, MissingExtra
-from sync.store import connecting
+from sync.store import server_hosts
 from sync.store.column_types import json_text, read_json
-from sync.store.connecting import connect, is_standby
 from sync.store.database_errors import NAME_THE_PRIMARY, classify, translate_errors
 from sync.store.database_url import read_url, refused_options
+from sync.store.server_hosts import connect, is_standby
 from sync.store.sqlite_file import follow_file, require_file
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import ExceptionContext
 
 
-def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.BUSY_SECONDS) -> sa.Engine:
+def open_engine(database_url: str | sa.URL, *, lock_timeout: float = server_hosts.BUSY_SECONDS) -> sa.Engine:
     """Create an engine, without connecting.
 
     `lock_timeout` is the maximum wait for a lock, in seconds.
@@ -70,8 +70,8 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = connecting.
 
 def _driver_options(backend: str, lock_timeout: float, query: Mapping[str, object]) -> dict[str, str | float | None]:
     """Return the arguments of the driver; a URL may set the timeouts otherwise."""
-    idle = connecting.IDLE_SECONDS
-    timeouts: dict[str, float] = {"connect_timeout": connecting.CONNECT_SECONDS}
+    idle = server_hosts.IDLE_SECONDS
+    timeouts: dict[str, float] = {"connect_timeout": server_hosts.CONNECT_SECONDS}
     others: dict[str, str | None] = {}
     if backend == "sqlite":
         timeouts = {"timeout": lock_timeout}
@@ -109,7 +109,7 @@ def _on_sqlite_begin(connection: sa.Connection) -> None:
 
 
 def _on_postgresql_begin(connection: sa.Connection, lock_timeout: float) -> None:
-    idle = connecting.IDLE_SECONDS
+    idle = server_hosts.IDLE_SECONDS
     # SET LOCAL, because a pooler refuses connection options or applies them to other transactions.
     connection.exec_driver_sql(
         f"SET LOCAL statement_timeout='{idle}s'; SET LOCAL lock_timeout={math.ceil(lock_timeout * 1000)}; "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sync.catalog.fields import BOUNDS
 from sync.config.files import secret_file
-from sync.config.settings import dotenv_file
+from sync.config.load_settings import dotenv_file
 from sync.errors import ConfigurationError
 from sync.webhooks import endpoints
 from sync.webhooks.endpoints import KINDS, PREFIX, Endpoint, Rules

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from sync.client.http import Connection
 from sync.client.network import Network, Timeouts, TransportFailure
 from sync.commands.doctor import checks_of
-from sync.config.settings import load
+from sync.config.load_settings import load
 from sync.errors import DeadlineExceeded, SyncError, Unreachable
 from sync.monitoring.heartbeat import Ping
 from sync.site.covers import CoverUnavailable, Fetch

@@ -15,7 +15,7 @@ from sync.errors import CursorLost, DatabaseAway, LeaseLost
 from sync.reader import feed, status
 from sync.reader.feed import validate_cursor
 from sync.retry_policy import RetryPolicy
-from sync.store import connecting, database_errors, schema
+from sync.store import database_errors, schema, server_hosts
 from sync.store import lease as leases
 from sync.store.apply import Store
 from sync.store.doctor import server_state
@@ -189,13 +189,13 @@ def test_a_pooled_connection_to_a_demoted_primary_is_not_kept(pair: Pair, engine
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, seconds in {"IDLE_SECONDS": 1, "ANSWER_MARGIN_SECONDS": 0, "CONNECT_SECONDS": 1}.items():
-        monkeypatch.setattr(connecting, name, seconds)
+        monkeypatch.setattr(server_hosts, name, seconds)
 
 
 def completed_later(primary: Server) -> None:
     """Check that the next run with ordinary limits completes the work."""
     with pytest.MonkeyPatch.context() as patient:
-        patient.setattr(connecting, "IDLE_SECONDS", 60)
+        patient.setattr(server_hosts, "IDLE_SECONDS", 60)
         engine = open_engine(primary.url)
         age_lease(engine)
         assert sync(AFTER, engine).error is None

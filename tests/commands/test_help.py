@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-import sync.config.settings
+import sync.config.load_settings
 from sync.cli import cli
-from sync.config.options import OPTIONS, Settings
+from sync.config.settings import OPTIONS, Settings
 from sync.outputs.schema import NAMED, everything, schema
 from sync.sandbox.server import Sandbox
 from tests.builders import records, run_with
@@ -127,7 +127,7 @@ def test_a_command_offers_no_setting_that_it_does_not_read(
         (tmp_path / "hooks.toml").write_text('[[endpoint]]\nname = "shop"\nurl = "http://127.0.0.1:9/"\nsecret_env = "SHOP"\n')
         variables = {"SYNC_WEBHOOKS_FILE": str(tmp_path / "hooks.toml"), "SHOP": SECRET}
     with Sandbox(records(2)) as server:
-        monkeypatch.setattr(sync.config.settings, "Settings", recorder(read))
+        monkeypatch.setattr(sync.config.load_settings, "Settings", recorder(read))
         result = command(tmp_path, CALLS[name].split(), DATABASE_URL=url, CRUN_BASE_URL=server.url, **variables)
     assert result.code == EXIT_CODES.get(name, 0), result.err
     assert offered(name) <= read

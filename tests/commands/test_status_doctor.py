@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from sync.commands.doctor import Check, Result, checks_of
-from sync.config.settings import load
+from sync.config.load_settings import load
 from sync.errors import LeaseLost, SchemaError
 from sync.reader.status import overview
 from sync.sandbox.server import SANDBOX_KEY, Sandbox

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sync.config.options import OPTIONS
+from sync.config.load_settings import load, require_key
 from sync.config.redaction import Redactor
-from sync.config.settings import load, require_key
+from sync.config.settings import OPTIONS
 from sync.errors import ConfigurationError
 from sync.store.engine import open_engine
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sync.config.options import Settings
+    from sync.config.settings import Settings
     from tests.builders import Database
 
 

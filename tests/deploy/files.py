@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sync.config.options import OPTIONS
+from sync.config.settings import OPTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from sync import __version__
-from sync.config.options import OPTIONS
+from sync.config.settings import OPTIONS
 from tests.deploy.files import DEPLOY, MANIFESTS, ROOT, SERVICES, compose, pod, unit
 
 LOCKS = ("deploy/requirements.txt", "deploy/requirements-build.txt", "tests/requirements.txt", "tests/tools/requirements.txt")

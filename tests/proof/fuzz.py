@@ -27,8 +27,8 @@ from sync.catalog.parsing import parse_record
 from sync.client.response import Envelope, classify_response, read_envelope
 from sync.commands.form import read_json
 from sync.commands.listing import FEED_POSITION, POINT_IN_TIME
-from sync.config.options import OPTIONS
-from sync.config.settings import load
+from sync.config.load_settings import load
+from sync.config.settings import OPTIONS
 from sync.errors import ConfigurationError, InvalidResponse, SyncError, UsageError
 from sync.forms.form import Form
 from sync.reader.feed import parse_position as read_position

@@ -13,7 +13,7 @@ from sync import Catalog
 from sync.config.files import SIDE_FILES
 from sync.errors import ConfigurationError, DatabaseAway, SchemaError
 from sync.reader import status
-from sync.store import connecting
+from sync.store import server_hosts
 from sync.store.database_url import Host, database_name, read_url
 from sync.store.doctor import server_state
 from sync.store.engine import open_engine, reading
@@ -98,8 +98,8 @@ def test_a_server_that_stops_responding_fails_the_run_and_the_next_run_succeeds(
     server: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As behind a frozen pooler: the connection stays open, and the timeouts of the server have no effect."""
-    monkeypatch.setattr(connecting, "IDLE_SECONDS", 1)
-    monkeypatch.setattr(connecting, "ANSWER_MARGIN_SECONDS", 0)
+    monkeypatch.setattr(server_hosts, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(server_hosts, "ANSWER_MARGIN_SECONDS", 0)
     sync(BEFORE, server.engine)
     with Proxy(*_own(server)) as proxy:
         engine = open_engine(_at(server, f"127.0.0.1:{proxy.port}"))
@@ -119,7 +119,7 @@ def test_a_server_that_stops_responding_fails_the_run_and_the_next_run_succeeds(
 
 @pytest.mark.ci_slice
 def test_a_host_that_accepts_and_does_not_respond_is_skipped(server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connecting, "CONNECT_SECONDS", 2)  # the minimum of libpq
+    monkeypatch.setattr(server_hosts, "CONNECT_SECONDS", 2)  # the minimum of libpq
     host, port = _own(server)
     with socket.create_server(("127.0.0.1", 0)) as unresponsive:
         engine = open_engine(_at(server, f"127.0.0.1:{unresponsive.getsockname()[1]}", f"{host}:{port}"))

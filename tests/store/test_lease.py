@@ -17,9 +17,9 @@ import sqlalchemy as sa
 
 from sync.catalog.run_record import Run, Status
 from sync.errors import DatabaseError, LeaseBusy, LeaseLost
-from sync.store import connecting, schema
 from sync.store import engine as engines
 from sync.store import lease as leases
+from sync.store import schema, server_hosts
 from sync.store.apply import Store
 from sync.store.database_errors import translate_errors
 from sync.store.engine import open_engine, writing
@@ -338,7 +338,7 @@ def test_breaking_a_free_lease_has_no_effect(database: Database) -> None:
 def test_a_server_ends_the_transaction_of_a_suspended_holder(server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a virtual machine were paused between two statements: its locks must not block all others for ever."""
     with monkeypatch.context() as impatient:
-        impatient.setattr(connecting, "IDLE_SECONDS", 1)
+        impatient.setattr(server_hosts, "IDLE_SECONDS", 1)
         sleeper = open_engine(server.url)
         connection = sleeper.connect()
         connection.execute(sa.update(sync_lease).values(holder="sleeper"))

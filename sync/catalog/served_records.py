@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
+from sync.catalog.document import content_hash
 from sync.catalog.fields import BATCH, DECLARATION, DOCUMENTED, MOST_BYTES, MOST_NAMES
 from sync.catalog.json_values import decode_json, write_json
 from sync.catalog.parsing import REASON_SHOWN, RecordRejected, cut, fields_with_value, lacks_tags, parse_record, record_id
@@ -208,3 +209,10 @@ def _id_of_large(raw: bytes) -> str | None:
         return msgspec.json.decode(raw, type=_OnlyId).TemplateId
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser) -> bool:
+    """Return whether two valid records have the same content."""
+    if one.wire_hash is not None and one.wire_hash == other.wire_hash:
+        return True
+    return content_hash(parser.document(one)) == content_hash(parser.document(other))

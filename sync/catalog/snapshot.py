@@ -11,10 +11,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sync.catalog.document import canonical, content_hash
+from sync.catalog.document import canonical
 from sync.catalog.fields import COLUMNS, DOCUMENTED, MOST_EXTRA, MOST_FIELDS
 from sync.catalog.parsing import cut, fields_with_value, filled_fields
-from sync.catalog.served_records import LOOK_UP
+from sync.catalog.served_records import LOOK_UP, same_record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -147,13 +147,6 @@ def _without_value(fields: set[str], good: Iterable[ServedRecord], parser: Recor
             if not left:
                 break
     return frozenset(left)
-
-
-def same_record(one: ServedRecord, other: ServedRecord, parser: RecordParser) -> bool:
-    """Return whether two valid records have the same content."""
-    if one.wire_hash is not None and one.wire_hash == other.wire_hash:
-        return True
-    return content_hash(parser.document(one)) == content_hash(parser.document(other))
 
 
 def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sync.catalog.snapshot import same_record
+from sync.catalog.served_records import same_record
 from sync.client.response import Envelope
 from sync.errors import Deferred, InvalidResponse, NoSuchPage, NotFound, SyncError, TryLater, Unreachable
 

@@ -174,11 +174,14 @@ def test_if_look_ups_do_not_find_served_templates_nothing_is_confirmed(answer: G
     assert confirm(lambda _: answer) == (Confirmation(unconfirmed=unconfirmed, problem=problem), [])
 
 
-def test_a_404_of_another_form_than_that_of_the_controls_is_no_evidence() -> None:
-    assert confirm(correct(NOT_FOUND_RESPONSES["404"], _7=MAINTENANCE_404))[0] == Confirmation(unconfirmed={"7": DIFFERS})
-    assert confirm(correct(NOT_FOUND_RESPONSES["404"], _7=NOT_FOUND_RESPONSES["an empty list"]))[0] == Confirmation(
-        unconfirmed={"7": DIFFERS}
-    )
+@pytest.mark.parametrize(("denial", "other"), [
+    (NOT_FOUND_RESPONSES["404"], MAINTENANCE_404),
+    (NOT_FOUND_RESPONSES["404"], NOT_FOUND_RESPONSES["an empty list"]),
+    ((404, body(404)), (404, body(404, {"templates": []}))),
+    (NOT_FOUND_RESPONSES["an empty list under HTTP 404"], (404, body(404, {"total": 0, "templates": []}))),
+], ids=["another message", "an empty list", "with a list", "another code"])  # fmt: skip
+def test_a_404_of_another_form_than_that_of_the_controls_is_no_evidence(denial: Given, other: Given) -> None:
+    assert confirm(correct(denial, _7=other))[0] == Confirmation(unconfirmed={"7": DIFFERS})
 
 
 def test_one_failed_control_of_two_prevents_all_removals() -> None:

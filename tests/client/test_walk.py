@@ -163,6 +163,7 @@ UNBELIEVABLE: dict[str, tuple[Answer, Any, list[str], str]] = {
     "total too low": (pages([1, 2], [3, 4], [5]), 2, ["1", "2", "3", "4", "5"], UNEQUAL(2, 5)),
     "total too high": (pages([1, 2], [3]), 9, ["1", "2", "3"], UNEQUAL(9, 3)),
     "total too high, 404 past the end": (pages([1, 2], [3], past_end=NOT_FOUND), 9, ["1", "2", "3"], UNEQUAL(9, 3)),
+    "total too high, 422 past the end": (pages([1, 2], [3], past_end=INVALID), 9, ["1", "2", "3"], UNEQUAL(9, 3)),
     "total too high, the last page repeated": (pages([1, 2], past_end=[3, 4]), 9, ["1", "2", "3", "4"], REPEATED),
     "total absurdly high": (pages([1, 2], [3]), 10**12, ["1", "2", "3"], UNEQUAL(10**12, 3)),
     "total moving": (pages([1, 2], [3, 4]), lambda request: request % 3 + 3, ["1", "2", "3", "4"], MOVED("3, 4, 5")),
@@ -341,7 +342,9 @@ def test_a_server_error_that_persists_after_each_retry_after_concerns_one_page()
 
 
 @pytest.mark.parametrize("refused", [NOT_FOUND, INVALID], ids=["404", "422"])
-@pytest.mark.parametrize("then", [(), (BAD_PAGE[0],)], ids=["no failed page", "a failed page"])
+@pytest.mark.parametrize(
+    "then", [(), (BAD_PAGE[0],), (NoSuchPage("later"),)], ids=["no failed page", "a failed page", "another refused page"]
+)
 def test_a_404_or_422_before_a_page_with_templates_ends_the_walk(refused: InvalidResponse, then: tuple[SyncError, ...]) -> None:
     with pytest.raises(InvalidResponse) as caught:
         Catalog(pages([1, 2], refused, *then, [7, 8], [9]), total=7 + 2 * len(then)).walk()

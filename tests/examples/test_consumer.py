@@ -247,10 +247,12 @@ def test_the_consumer_continues_from_its_cursor_or_copies_again_if_the_cursor_is
 
 
 def test_the_command_prints_the_number_of_written_templates_or_one_line_and_exits_with_the_code_of_the_error(
-    sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    sqlite: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sync(WEEK[0], sqlite.engine)
-    assert example().main([sqlite.url, str(tmp_path / "copy.db")]) == 0
+    monkeypatch.setattr("sys.argv", ["consumer.py", sqlite.url, str(tmp_path / "copy.db")])
+    with pytest.raises(SystemExit, match=r"\A0\Z"):
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
     assert capsys.readouterr() == ("4 written\n", "")
 
     def refused(*arguments: str) -> tuple[int, str]:

@@ -64,6 +64,7 @@ INVALID: dict[str, tuple[Any, list[str]]] = {
         *(f"{name}: unknown field; the fields are model, input, callback_url" for name in INPUT)]),
     "a callback that is no URL": ({**VALID, "callback_url": "app"},
         ['callback_url: must be an http or https URL (no Base64, no local path), not "app"']),
+    "a callback that is a number": ({**VALID, "callback_url": 5}, ["callback_url: must be a string, not a number"]),
     **{
         f"a callback to {url}": ({**VALID, "callback_url": url}, [NOT_LOOPBACK])
         for url in ("https://app.example/done", "http://127.0.0.1.app.example/", "http://10.0.0.1/", "http://u:p@localhost/", "http://localhost/\0")

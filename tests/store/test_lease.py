@@ -100,6 +100,12 @@ def test_an_expired_lease_is_taken_over_and_the_old_run_is_closed_as_interrupted
     assert old["finished_at"] is not None
 
 
+def test_a_fence_is_higher_than_that_of_every_run_also_if_the_runs_were_copied_without_the_lease(database: Database) -> None:
+    assert sync(BEFORE, database.engine).error is None
+    database.execute("UPDATE sync_runs SET fence = 9")
+    assert take_lease(database.engine).fence == 10
+
+
 def test_one_of_many_concurrent_threads_acquires_the_lease(database: Database) -> None:
     start = threading.Barrier(6)
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sync.catalog import fields
 from sync.catalog.fields import (
@@ -35,6 +37,7 @@ from sync.catalog.snapshot import PAYLOAD_SHOWN
 from tests.adversary.values import BAD, as_sent, key_of
 from tests.builders import record
 from tests.catalog.runs import document_of, nested, read, twice, wire
+from tests.proof.fuzz import judge_record
 
 
 def price(credit: Any, resolution: Any = "720p", **more: Any) -> dict[str, Any]:
@@ -171,6 +174,20 @@ def test_a_record_is_parsed_alike_in_any_notation() -> None:
 def test_a_numeric_id_is_readable(value: Any, found: str | None) -> None:
     assert record_id({"TemplateId": value}) == found
     assert record_id([value]) is None
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(st.sampled_from([*sorted(DOCUMENTED), "Unknown"]), ANY, max_size=6))
+def test_any_record_is_valid_or_rejected_with_a_reason(changes: dict[str, Any]) -> None:
+    """The long tests try more, see `tests/proof/test_fuzz.py`."""
+    judge_record(json.dumps({**record("1"), **changes}).encode())
 
 
 # Bounds and unknown fields ---------------------------------------------------------------------------------------------------

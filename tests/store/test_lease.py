@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -154,6 +155,12 @@ def test_a_process_of_another_machine_boot_or_container_does_not_count_as_ended(
         assert not leases.is_dead(unknown)
     assert leases.is_dead(f"{boot}:{namespace}:{pid}:1"), "the PID belongs to another process"
     assert leases.is_dead(f"{boot}:{namespace}:{2**22 + 1}:1"), "no process has this PID"
+
+
+def test_a_process_that_ended_and_was_not_waited_for_counts_as_ended() -> None:
+    with subprocess.Popen(["true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert leases.is_dead(f"{leases._here()}:{child.pid}:{leases._state_and_start(child.pid)[1]}")
 
 
 def test_a_process_that_is_hidden_from_this_user_does_not_count_as_ended(monkeypatch: pytest.MonkeyPatch) -> None:

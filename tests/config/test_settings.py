@@ -148,8 +148,9 @@ def test_the_path_of_the_ping_url_is_hidden_without_the_host(url: str) -> None:
     assert Redactor(secrets)(redirect) == "location: https://other.example[secret]/start"
 
 
-def test_a_ping_url_without_a_path_hides_no_other_text() -> None:
-    assert load({}, {"SYNC_PING_URL": "https://ping.example/"}, None).secrets == ("https://ping.example/",)
+def test_a_ping_url_without_a_path_is_masked_and_hides_no_other_text() -> None:
+    loaded = load({}, {"SYNC_PING_URL": "https://ping.example/"}, None)
+    assert (loaded.origins["ping_url"].shown, loaded.secrets) == ("********", ("https://ping.example/",))
 
 
 @pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o644, 1)])

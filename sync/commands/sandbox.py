@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from threading import Event
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,13 +78,13 @@ def command(
         sandbox = Sandbox((), replay=recording, **how)
         lines = _recording_lines(sandbox, recording, replay)
 
-    stopped = Event()
+    stopped: SimpleQueue[None] = SimpleQueue()  # `Event.set` can wait forever in a signal handler that interrupts `Event.wait`
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda *_: stopped.put(None))
     with sandbox:
         # If these lines were pasted before, the key is in the settings and would be masked; it is valid for sandboxes only.
         context.out.message("\n".join(lines), reveal=True)
-        stopped.wait()
+        stopped.get()
 
 
 def _catalog_lines(sandbox: Sandbox, templates: int) -> list[str]:

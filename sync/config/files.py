@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import stat
 import time
 from pathlib import Path
@@ -94,8 +93,14 @@ def _read_in_time(file: FileIO, most: int) -> bytes:
     if not stat.S_ISFIFO(os.fstat(file.fileno()).st_mode):
         return file.read(most) or b""
     content, gives_up = b"", time.monotonic() + _PIPE_SECONDS
-    while select.select([file], [], [], max(0.0, gives_up - time.monotonic()))[0] and (more := file.read(most - len(content))):
-        content += more
+    while time.monotonic() < gives_up:
+        more = file.read(most - len(content))  # None: no data yet; empty: no writer, or the end
+        if more:
+            content += more
+        elif more is not None and content:
+            return content
+        else:
+            time.sleep(0.01)  # not `select`, for which a writer that closed a pipe without data is the end
     if not content:
         raise OSError(0, "no data within the time limit")
     return content

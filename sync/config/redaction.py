@@ -52,7 +52,9 @@ class Redactor:
         """Replace every secret in a decoded JSON value, keys included; return the same object if it has none."""
         # One text is searched, not each string, because every decoded record comes here.
         written = _as_text(value)
-        if not any(secret in written for secret in self._written) and not ("%" in written and self._pattern.search(written)):
+        # `written` has each backslash twice, so the pattern does not match an escape of JSON in it.
+        may_be_escaped = "%" in written and ("\\" in written or self._pattern.search(written))
+        if not may_be_escaped and not any(secret in written for secret in self._written):
             return value
         replaced = self._replaced(value)
         return value if replaced == value else replaced  # equal if only a number looks like a secret

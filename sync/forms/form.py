@@ -91,10 +91,9 @@ class Form:
         offered = [item["resolution"] for item in _cheapest_first(self.document)]
         if resolution is not None and offered and resolution not in offered:
             raise ValueError(f"there is no price at {resolution!r}; there is one at {join_limited(offered)}")
-        number = self.document["input_num"]
         return {
             "template_id": self.document["template_id"],
-            "img_urls": [f"https://example.com/image-{place}.png" for place in range(1, 1 + (1 if number is None else number))],
+            "img_urls": _placeholders(self._number_of_images),
             "resolution": resolution if resolution is not None else next(iter(offered), DOCUMENTED_RESOLUTION),
         }
 
@@ -124,7 +123,9 @@ class Form:
         prices = {item["resolution"]: item["credit"] for item in self.document["consume_items"]}
         wanted = input.get("resolution")
         credit = prices.get(wanted) if isinstance(wanted, str) else None
-        notes = _notes(self.document, credit, is_example=input.get("img_urls") == self.example()["img_urls"])
+        given, number = input.get("img_urls"), self._number_of_images
+        is_example = isinstance(given, list) and len(given) == number and given == _placeholders(number)
+        notes = _notes(self.document, credit, is_example=is_example)
         if self.removed_at:
             notes.append(f"The template was removed at {self.removed_at}; the API does not accept the request.")
         return {
@@ -135,6 +136,11 @@ class Form:
             "credit": credit,
             "notes": notes,
         }
+
+    @property
+    def _number_of_images(self) -> int:
+        number: int | None = self.document["input_num"]
+        return 1 if number is None else number
 
     @property
     def hash(self) -> str:
@@ -164,6 +170,10 @@ REQUEST_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": False,
 }
 """The JSON Schema of the request around the input, for every template."""
+
+
+def _placeholders(number: int) -> list[str]:
+    return [f"https://example.com/image-{place}.png" for place in range(1, 1 + number)]
 
 
 def _notes(document: dict[str, Any], credit: float | None, *, is_example: bool) -> list[str]:

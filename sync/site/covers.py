@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sync.catalog.url_query import address
 from sync.client.http import OK, send
@@ -130,7 +131,7 @@ class MediaCopier:
                     self.progress(done, len(lacking))
                 if content is not None:
                     name = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()[:24]
-                    copies[key] = f"media/{name}.{key.rpartition('.')[2] if self.sample else kind_of(content)}"
+                    copies[key] = f"media/{name}.{urlsplit(key).path.rpartition('.')[2] if self.sample else kind_of(content)}"
                     folder.put_if_new(copies[key], content)
         return copies, len(wanted) - len(copies)
 

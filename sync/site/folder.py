@@ -189,11 +189,11 @@ def _read(path: Path) -> Manifest:
 
     Files that it names are deleted later, so it is invalid if it names a file that no site has.
     """
-    if not path.is_file():  # opening a pipe would block
-        return Manifest()
     try:
+        if not path.is_file():  # opening a pipe would block
+            return Manifest()
         found = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except msgspec.DecodeError:
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Manifest()
     good = found.format == _FORMAT and all(map(_is_ours, (*found.files, *found.spare, *found.copies.values())))
     return found if good else Manifest()

@@ -165,16 +165,18 @@ class Retry:
         return work()
 
     def while_away(self, read: Callable[[], T]) -> T:
-        """Run a transaction that only reads until it succeeds, for up to two minutes while the server is unreachable."""
-        for wait in self.reconnect_waits():
+        """Run a transaction that only reads until it succeeds, for up to two minutes after its first failure."""
+        waits = self.reconnect_waits()
+        while True:
             try:
                 return read()
             except (DatabaseAway, DatabaseConflict):
-                self.sleep(wait)
-        return read()
+                if (wait := next(waits, None)) is None:
+                    raise
+            self.sleep(wait)
 
     def reconnect_waits(self) -> Iterator[float]:
-        """Yield the waits of `RECONNECT` until their total has passed; an attempt may itself take a timeout."""
+        """Yield the waits of `RECONNECT` until their total has passed since the first; an attempt may itself take a timeout."""
         waits = RECONNECT.all_waits(self.random)
         ends = self.monotonic() + sum(waits)
         for wait in waits:

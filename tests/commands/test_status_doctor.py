@@ -256,6 +256,28 @@ def test_doctor_reports_a_schema_of_another_version(sqlite: Database, upstream: 
     assert "Upgrade this program" in found.advice
 
 
+@pytest.mark.parametrize(("table", "after", "failed"), [
+    ("sync_state", "database", "database"), ("webhook_endpoints", "lease", "webhooks"),
+])  # fmt: skip
+def test_a_database_error_after_the_first_read_is_a_failed_check(
+    table: str, after: str, failed: str, database: Database, upstream: Upstream, tmp_path: Path
+) -> None:
+    run_against(upstream.url, database.engine, clock=lambda: datetime.now(UTC))
+    (tmp_path / "hooks.toml").write_text("")
+    environ = {"CRUN_API_KEY": SANDBOX_KEY, "CRUN_BASE_URL": upstream.url, "DATABASE_URL": database.url}
+    loaded = load({}, {**environ, "SYNC_WEBHOOKS_FILE": str(tmp_path / "hooks.toml")}, None)
+    found, rename = [], f"ALTER TABLE {table} RENAME TO elsewhere"
+    for check in checks_of(loaded, database.engine, lambda: datetime.now(UTC)):
+        found.append(check)
+        if check.name == after and check.result is Result.FINE:
+            with database.engine.begin() as connection:
+                connection.exec_driver_sql(rename)
+    with database.engine.begin() as connection:  # otherwise the next test could not empty the tables
+        connection.exec_driver_sql(f"ALTER TABLE elsewhere RENAME TO {table}")
+    assert [(check.name, check.exit_code) for check in found if check.result is Result.FAILED] == [(failed, 69)]
+    assert table in next(check.seen for check in found if check.result is Result.FAILED)
+
+
 def test_doctor_shows_the_lease(sqlite: Database, upstream: Upstream) -> None:
     assert checks(sqlite, upstream.url)["lease"].seen == "free"
     take_lease(sqlite.engine, ttl=600, now=START)

@@ -85,6 +85,7 @@ def test_a_secret_that_is_not_utf_8_is_masked_as_bytes() -> None:
     ({"x": [{"y": "canary"}]}, {"x": [{"y": "[secret]"}]}),
     (["%63anary"], ["[secret]"]),
     ({"x": {"%63anary": 1}}, {"x": {"[secret]": 1}}),
+    ({"x": [r"%63\u0061nary"]}, {"x": ["[secret]"]}),
     (["short", ["finch.7"]], ["short", ["[secret]"]]),
     ({"a canary": ["canary", 7, None, True, "short", {"canary": "a canary"}], "b": 1.5},
      {"a [secret]": ["[secret]", 7, None, True, "short", {"[secret]": "a [secret]"}], "b": 1.5}),

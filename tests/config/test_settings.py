@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync.config.files import secret_file
 from sync.config.load_settings import load, require_key
 from sync.config.redaction import Redactor
 from sync.config.settings import OPTIONS
@@ -250,3 +251,12 @@ def test_a_misspelt_variable_causes_a_warning_and_one_of_another_program_does_no
         "SYNC_INTERVALL (environment) is not a setting; did you mean SYNC_INTERVAL?",
         "SYNC_LOGLEVEL (.env file) is not a setting; did you mean SYNC_LOG_LEVEL?",
     )
+
+
+def test_a_writer_that_closes_a_pipe_without_data_is_not_the_end_of_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(pipe := tmp_path / "key")
+    contents = iter([b"", b"ak_ex"])
+    monkeypatch.setattr("time.sleep", lambda _seconds: pipe.write_bytes(next(contents)))
+    assert secret_file("CRUN_API_KEY_FILE", pipe, []) == "ak_ex"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -192,6 +193,17 @@ def test_a_request_has_the_given_input_and_its_price() -> None:
     assert made["credit"] == 166.5
     assert not any("placeholders" in note for note in made["notes"])
     assert form().request(form().example("720p"), base_url="https://api.example")["body"] == request("720p")["body"]
+
+
+def test_the_given_images_are_compared_with_placeholders_without_making_as_many_as_the_template_takes() -> None:
+    many = form(InputNum=1_000_000)
+    tracemalloc.start()
+    made = many.request({"img_urls": ["https://example.com/image-1.png"], "resolution": "480p"})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (IMAGES_NOTE in made["notes"], peak < 1_000_000) == (False, True)
+    two = form(InputNum=2)
+    assert IMAGES_NOTE in two.request(two.example())["notes"]
 
 
 @pytest.mark.parametrize("resolution", [None, "4K", 5, ["720p"]])

@@ -292,6 +292,13 @@ def test_an_invalid_manifest_is_ignored_and_all_files_are_written_again(site: Si
     assert outside.read_text() == "precious"
 
 
+@pytest.mark.parametrize("content", [b'{"stamp": "\xff"}', b'{"x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"])
+def test_a_manifest_that_cannot_be_decoded_is_replaced(content: bytes, site: Site) -> None:
+    first = site.build()
+    (site.folder / MANIFEST).write_bytes(content)
+    assert (site.build().written, site.build().written) == (first.written, 0)
+
+
 def test_a_link_or_pipe_in_place_of_a_file_of_the_site_is_neither_followed_nor_opened(site: Site) -> None:
     first = site.build()
     (outside := site.folder.parent / "victim").write_text("precious")
@@ -347,3 +354,10 @@ def test_a_cover_of_another_host_in_a_sample_catalog_is_not_copied(sqlite: Datab
     built = write(make_settings(), sqlite.engine, tmp_path / "site")
     assert (built.covers, built.covers_missing) == (2, 2)
     assert 'src="https://media.example/cover.jpeg' in (tmp_path / "site" / "templates" / "9.html").read_text()
+
+
+def test_the_name_of_a_sample_file_does_not_depend_on_the_fragment_of_its_url(sqlite: Database, tmp_path: Path) -> None:
+    first = make_catalog(1)[0]
+    run_with([first, record("9", Cover=f"{first['Cover']}#.a/{'b' * 300}")], sqlite.engine)
+    write(make_settings(), sqlite.engine, tmp_path / "site")
+    assert {path.suffix for path in (tmp_path / "site" / "media").iterdir()} == {".webp", ".mp4"}

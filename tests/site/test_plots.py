@@ -99,3 +99,11 @@ def test_the_prices_of_a_template_are_drawn_if_they_changed(
     (stored,) = [one for one in found.stored if one.document["template_id"] == "1"]
     plot = price_plot(stored, found.periods["1"])
     assert (plot and [(line.name, line.first, line.last) for line in plot.lines]) == lines
+
+
+def test_the_median_ignores_a_price_that_ended_before_it_began_because_a_clock_was_set_back(sqlite: Database) -> None:
+    catalogs = [[record("1", ConsumeItems=[{"Resolution": "480p", "Credit": credit}])] for credit in (10, 20, 30)]
+    for day, catalog in zip((DAY[0], DAY[5], DAY[3]), catalogs, strict=True):
+        run_with(catalog, sqlite.engine, clock=ticking(day))
+    (median,) = [plot for plot, title, _ in catalog_plots(read_catalog_dump(sqlite.engine)) if title.startswith("Median")]
+    assert [(line.first, line.last) for line in median.lines] == [("10", "30")]

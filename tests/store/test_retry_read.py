@@ -153,6 +153,21 @@ def test_retries_with_an_unresponsive_database_end_at_the_deadline(takes: float,
     assert read.seen == looks + 1, "and once more at the end"
 
 
+def test_the_time_before_the_first_failure_does_not_shorten_the_retries() -> None:
+    now, attempts = [0.0], 0
+
+    def read() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            now[0] += sum(PAUSES) + 1
+        if attempts <= 3:
+            raise DatabaseAway("The server is away.")
+        return "found"
+
+    assert Retry(lambda _pause: None, lambda: 0.5, lambda: now[0]).while_away(read) == "found"
+
+
 def test_a_template_that_another_run_removed_ends_the_run(filled: Database) -> None:
     with filled.engine.begin() as connection:
         connection.execute(sa.delete(template_versions).where(template_versions.c.template_id == "2"))

@@ -203,7 +203,7 @@ def _levels(dump: CatalogDump) -> dict[str, list[tuple[datetime, float | None]]]
 
 def _medians(periods: list[Period]) -> list[tuple[datetime, float | None]]:
     """Return the median at up to about `MAX_POINTS` of the times at which a price began or ended."""
-    # After a clock was set back, a price can end before it began.
+    # Runs store no price that ended before it began, but its end would be missing in `present`.
     periods = [period for period in periods if period.until is None or period.since <= period.until]
     began = [(period.since, 0, period.credit) for period in periods]
     ended = [(period.until, 1, period.credit) for period in periods if period.until is not None]

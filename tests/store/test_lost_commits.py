@@ -5,22 +5,29 @@ Here the rows of an earlier time are restored; tests/clusters uses servers that 
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Run, Status
-from sync.errors import LeaseLost
+from sync.errors import DatabaseError, LeaseLost
 from sync.store import lease as leases
 from sync.store.apply import Store
+from sync.store.database_errors import Retry
 from sync.store.engine import writing
 from sync.store.tables import sync_lease, sync_runs
+from sync.synchronise import plan
 from tests.faults import AFTER, BEFORE, Catalog, Snapshot, anomalies, real_clock, sync, take_lease
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.builders import Database
+
+T = TypeVar("T")
 
 
 def _twice(database: Database) -> tuple[leases.Lease, leases.Lease]:
@@ -75,6 +82,37 @@ def test_a_run_whose_row_the_database_lost_applies_nothing(database: Database) -
     assert "history went back" in str(error)
     assert database.statuses == ["succeeded"]
     assert sync(AFTER, database.engine).error is None
+    assert anomalies(database) == []
+
+
+@dataclass(frozen=True)
+class CommitsLate(Retry):
+    """The first COMMIT gets no response, and takes effect only after the row of the run was read."""
+
+    attempts: list[str] = field(default_factory=list)
+
+    def __call__(self, work: Callable[[], T]) -> T:
+        self.attempts.append("first" if not self.attempts else "second")
+        if self.attempts == ["first"]:
+            raise DatabaseError("The connection was lost during COMMIT.")
+        work()
+        return work()
+
+
+def test_a_commit_that_takes_effect_after_the_run_was_checked_is_recognised(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    store, api, lease, now = (
+        Store(database.engine, sleep=lambda _: None),
+        Catalog(AFTER),
+        take_lease(database.engine),
+        real_clock(),
+    )
+    planned = plan(store, api, RunOptions(), now)
+    run = planned.finished(Run(lease.run_id, "run", Status.RUNNING, now, fence=lease.fence), api.statistics, now)
+    store.retry = CommitsLate(lambda _: None)
+    store.apply(lease, run, planned)
+    assert store.retry.attempts == ["first", "second"]
+    assert database.statuses == ["succeeded", "succeeded"]
     assert anomalies(database) == []
 
 

@@ -241,6 +241,12 @@ def test_a_secret_is_redacted_in_any_notation(where: bytes, spelled: bytes) -> N
     assert "[secret]" in f"{template_id} {kept}"
 
 
+def test_a_redacted_record_has_no_hash() -> None:
+    parser = new_parser(redact=Redactor([KEY]).value)
+    (served,) = parser.parse_page(1, [wire(base()).replace(b'"1"', b'"1", "x": "' + ESCAPED + b'"', 1)])
+    assert (served.template_id, served.reason, served.wire_hash) == ("1", None, None)
+
+
 def test_secrets_in_names_of_unknown_fields_are_redacted() -> None:
     parser = new_parser(redact=Redactor([KEY]).value)
     parser.parse_page(1, [b'{"TemplateId": "1", "' + ESCAPED + b'": 1}'])

@@ -41,6 +41,7 @@ PASSING = {
     "garbage": GARBAGE,
     "a body shorter than its length": replace(GOOD, cut=300),
     "a 404 whose body is cut off": failure(404, 404, cut=-5),
+    "a 422 whose body is cut off": failure(422, 422, cut=-5),
     "a 503 whose body is cut off": failure(503, 503, cut=-5),
     "a broken chunk": chunked(GOOD.body, end=b"zzz\r\n"),
     "missing chunks": chunked(GOOD.body, end=b""),

@@ -384,7 +384,7 @@ ORDER = [200, 404, 422, 500, 429, 455, 418, 401]
 """In the order of severity."""
 
 
-@pytest.mark.parametrize(("milder", "worse"), list(pairwise(ORDER)))
+@pytest.mark.parametrize(("milder", "worse"), [*pairwise(ORDER), (418, 402), (418, 403), (418, 505)])
 def test_the_worse_of_status_and_body_code_decides(milder: int, worse: int) -> None:
     assert judged(milder, failure(worse).body)[0] == judged(worse, failure(milder).body)[0] == worse
 

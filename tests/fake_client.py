@@ -114,7 +114,7 @@ def listed(records: Iterable[Any], total: int | None) -> Envelope:
 
 def not_found(message: str = "The template does not exist") -> NotFound:
     """Make the 404 response of the API."""
-    return NotFound("There is no template catalog at this address (404).", envelope=Envelope(404, message, None, None))
+    return NotFound("This address has no template catalog (404).", envelope=Envelope(404, message, None, None))
 
 
 # Catalogs ------------------------------------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ _MEANINGS: dict[int, tuple[type[SyncError], str]] = {
     401: (AccessDenied, "The API key was refused (401)."),
     402: (AccessDenied, "The account has insufficient credits (402)."),
     403: (AccessDenied, "Access was refused (403)."),
-    NOT_FOUND: (NotFound, "There is no template catalog at this address (404)."),
+    NOT_FOUND: (NotFound, "This address has no template catalog (404)."),
     422: (NoSuchPage, "The endpoint refused the request's parameters (422)."),
     RATE_LIMITED: (Deferred, "The rate limit was exceeded (429)."),
     MAINTENANCE: (Maintenance, "The catalog is under maintenance (455)."),

@@ -343,7 +343,7 @@ def parts(status: int, body: bytes = b"", /, **headers: str) -> tuple[type[SyncE
         (402, AccessDenied, "402", "The account has insufficient credits (402).", BY_CODE["402"].action),
         (403, AccessDenied, "403", "Access was refused (403).", BY_CODE["403"].action),
         (505, AccessDenied, "505", "The template catalog is disabled for this account (505).", BY_CODE["505"].action),
-        (404, NotFound, "404", "There is no template catalog at this address (404).", BY_CODE["404"].action),
+        (404, NotFound, "404", "This address has no template catalog (404).", BY_CODE["404"].action),
         (422, NoSuchPage, "422", "The endpoint refused the request's parameters (422).", BY_CODE["422"].action),
         (455, Maintenance, "455", "The catalog is under maintenance (455).", NEXT_RUN),
         (429, Deferred, "429", "The rate limit was exceeded (429).", NEXT_RUN),

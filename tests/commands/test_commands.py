@@ -78,7 +78,7 @@ def test_a_dry_run_that_would_hold_removals_names_the_option_that_applies_them(
 @pytest.mark.parametrize(("variables", "code", "message", "hint"), [
     ({"CRUN_API_KEY": ""}, 78, "CRUN_API_KEY: not set", "template-sync config"),
     ({"CRUN_API_KEY": "ak_" + "x" * 32}, 77, "The API key was refused (401).", "Check CRUN_API_KEY"),
-    ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "no template catalog at this address (404)", "Check CRUN_BASE_URL"),
+    ({"CRUN_BASE_URL": "{url}/elsewhere"}, 76, "This address has no template catalog (404)", "Check CRUN_BASE_URL"),
     ({"CRUN_BASE_URL": "http://127.0.0.1:9", "SYNC_DEADLINE": "2s"}, 75, "the connection was refused", "doctor"),
     ({"DATABASE_URL": "sqlite:////no/such/folder/x.db"}, 69, "unable to open database file", "directory exists"),
     ({"DATABASE_URL": "postgresql://user@127.0.0.1:9/x"}, 69, "Database error (127.0.0.1:9/x)", "doctor"),

@@ -6,26 +6,12 @@ import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-from sync import __version__
-from sync.client.network import Network
 from sync.commands.base import RUN_FLAGS, Context, now, sync_command
 from sync.commands.output import drain_stderr
 from sync.commands.run import require_gallery, update_gallery
-from sync.config.cron import Cron
 from sync.config.load_settings import load, require_key
-from sync.daemon.next_run import CronSchedule, Interval
-from sync.daemon.scheduler import CHECK_SECONDS, Daemon
-from sync.daemon.service import Service
 from sync.errors import ConfigurationError
-from sync.logs import get_logger
-from sync.monitoring.heartbeat import Ping, notify, watchdog_interval
-from sync.monitoring.metrics import Metrics
-from sync.monitoring.probes import Probes, Scrape
-from sync.reader.status import overview
-from sync.store.schema import prepare
-from sync.store.state import require_origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from sync.config.load_settings import Loaded
+    from sync.monitoring.metrics import Metrics
     from sync.webhooks.configuration import SignedEndpoint
     from sync.webhooks.dispatcher import DispatchLoop
 
@@ -56,6 +43,21 @@ def command(context: Context) -> None:
     if settings.webhooks_file is not None:
         _fresh_endpoints(context)  # an error in that file ends the command before anything begins
     context.start_logging()
+    from zoneinfo import ZoneInfo
+
+    from sync import __version__
+    from sync.client.network import Network
+    from sync.config.cron import Cron
+    from sync.daemon.next_run import CronSchedule, Interval
+    from sync.daemon.scheduler import CHECK_SECONDS, Daemon
+    from sync.daemon.service import Service
+    from sync.logs import get_logger
+    from sync.monitoring.heartbeat import Ping, notify, watchdog_interval
+    from sync.monitoring.metrics import Metrics
+    from sync.monitoring.probes import Probes, Scrape
+    from sync.reader.status import overview
+    from sync.store.schema import prepare
+    from sync.store.state import require_origin
 
     address = os.environ.get("NOTIFY_SOCKET")
     metrics = Metrics(__version__, settings.staleness_budget)
@@ -116,6 +118,8 @@ def _hide(context: Context, secrets: Sequence[str]) -> None:
 
 def _reload(context: Context, dispatch_loop: DispatchLoop | None) -> None:
     """Reread the files of the key and of the webhooks, and log the result; runs and deliveries go on with what they can read."""
+    from sync.logs import get_logger
+
     try:
         again = _load_again(context)
         endpoints = None if dispatch_loop is None else len(_fresh_endpoints(context))

@@ -228,12 +228,12 @@ class ApiClient:
             raise Interrupted("The run was stopped before anything was applied.")
 
     def _send_once(self, params: Params, connection: Connection) -> Envelope:
-        began, url = time.monotonic(), f"{self._url}?{urlencode(params, quote_via=quote)}"
+        began, query = time.monotonic(), f"?{urlencode(params, quote_via=quote)}".encode()
         headers = [*self._headers, *([(b"connection", b"close")] if "template_id" in params else ())]
         timeouts = self._timeouts.within(max(0.001, self._ends - began))
         response, failure = None, None
         try:
-            response = connection.request("GET", url, headers, timeouts=timeouts, most=lambda _status: BODY_LIMIT + 1)
+            response = connection.request("GET", headers, query=query, timeouts=timeouts, most=lambda _status: BODY_LIMIT + 1)
             failure = response.failure
         except TransportFailure as error:
             failure = error

@@ -329,8 +329,8 @@ def test_a_connection_is_reused_after_a_last_chunk_that_was_sent_by_itself() -> 
         assert server.connections == 1
 
 
-def get(connection: Connection, url: str, most: int = 2**20) -> tuple[int, bytes]:
-    response = connection.request("GET", url, [], timeouts=LIMIT, most=lambda _status: most)
+def get(connection: Connection, most: int = 2**20) -> tuple[int, bytes]:
+    response = connection.request("GET", [], timeouts=LIMIT, most=lambda _status: most)
     assert response.failure is None
     return response.status, response.body
 
@@ -338,15 +338,15 @@ def get(connection: Connection, url: str, most: int = 2**20) -> tuple[int, bytes
 def test_chunks_with_extensions_and_trailers_are_joined() -> None:
     with Hostile(one_after_another(Reply(raw=WITH_TRAILERS))) as server:
         connection = Connection(server.url, Network())
-        assert [get(connection, server.url), get(connection, server.url)] == [(200, b"abcde")] * 2
+        assert [get(connection), get(connection)] == [(200, b"abcde")] * 2
         connection.close()
 
 
 def test_after_a_response_that_is_not_read_to_its_end_a_new_connection_is_used() -> None:
     with Hostile(one_after_another(Reply(b"x" * 300_000), Reply(b"next"))) as server:
         connection = Connection(server.url, Network())
-        assert get(connection, server.url, 10) == (200, b"x" * 10)
-        assert get(connection, server.url) == (200, b"next")
+        assert get(connection, 10) == (200, b"x" * 10)
+        assert get(connection) == (200, b"next")
         connection.close()
         assert server.connections == 2
 
@@ -355,7 +355,7 @@ def test_a_header_cannot_inject_another() -> None:
     with Hostile(one_after_another(GOOD)) as server:
         connection = Connection(server.url, Network())
         with pytest.raises(TransportFailure, match="a character that HTTP does not permit"):
-            connection.request("GET", server.url, [(b"key", b"a\r\nanother: b")], timeouts=LIMIT, most=lambda _status: 0)
+            connection.request("GET", [(b"key", b"a\r\nanother: b")], timeouts=LIMIT, most=lambda _status: 0)
         connection.close()
         assert server.requests == []
 
@@ -377,5 +377,5 @@ def test_no_connection_is_made_to_an_address_that_is_not_permitted() -> None:
     with Hostile(one_after_another(GOOD)) as server:
         connection = Connection(server.url, Network(), is_permitted=lambda _address: False)
         with pytest.raises(TransportFailure, match="not permitted"):
-            get(connection, server.url)
+            get(connection)
         assert server.connections == 0

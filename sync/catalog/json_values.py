@@ -1,4 +1,4 @@
-"""PURE. Decode JSON with exact numbers.
+"""PURE. Decode JSON with exact numbers, and encode it.
 
 msgspec decodes valid JSON. What it rejects (half a surrogate pair, NaN, invalid UTF-8, a byte order mark) is parsed by the json
 module, so that one invalid character rejects one record and not its page.
@@ -59,6 +59,14 @@ def write_json(value: Any) -> bytes:
     return (str(value) if isinstance(value, Decimal) else json.dumps(value)).encode()
 
 
+def encode_json(value: Any) -> str:
+    """Encode a value as JSON text, with non-ASCII characters unescaped, so that SQL can search it."""
+    try:
+        return _encode(value).decode()
+    except (OverflowError, TypeError, ValueError):  # such as a lone surrogate or an integer of more than 64 bits
+        return json.dumps(value, ensure_ascii=False, default=str)
+
+
 @lru_cache(maxsize=4096)
 def exact_number(text: str) -> int | Decimal:
     """Convert the text of a number exactly; a whole number becomes an int in any notation."""
@@ -71,6 +79,7 @@ def exact_number(text: str) -> int | Decimal:
 
 
 _decode = msgspec.json.Decoder(float_hook=exact_number).decode
+_encode = msgspec.json.Encoder().encode  # eight times as fast as `json`; a first run encodes three values per template
 
 
 def _integer(text: str) -> int | Decimal:

@@ -15,7 +15,6 @@ SHORTEST_SECRET = 6
 HIDDEN = "[secret]"
 _SHORTEST_BEGINNING = 6
 """Characters of a secret that are replaced at the end of a truncated text."""
-_encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, default=str).encode
 _BYTES = "surrogateescape"
 """The error handler of the environment for bytes that are not UTF-8."""
 
@@ -25,7 +24,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str], *, shortest: int = SHORTEST_SECRET) -> None:
         self._secrets = tuple(sorted((each for each in secrets if len(each) >= shortest), key=len, reverse=True))
-        self._written = [_as_text(secret)[1:-1] for secret in self._secrets]
+        self._written = [json.dumps(secret, ensure_ascii=False)[1:-1] for secret in self._secrets]
         spelled = [[_spellings(char) for char in secret] for secret in self._secrets]
         self._pattern = re.compile("|".join(map("".join, spelled)) or "(?!)")
         self._beginning = re.compile("|".join(map(_beginning, spelled)) or "(?!)")
@@ -50,8 +49,10 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """Replace every secret in a decoded JSON value, keys included; return the same object if it has none."""
+        from sync.catalog.json_values import encode_json  # it takes msgspec, which `--help` does not need
+
         # One text is searched, not each string, because every decoded record comes here.
-        written = _as_text(value)
+        written = encode_json(value)
         # `written` has each backslash twice, so the pattern does not match an escape of JSON in it.
         may_be_escaped = "%" in written and ("\\" in written or self._pattern.search(written))
         if not may_be_escaped and not any(secret in written for secret in self._written):
@@ -67,15 +68,6 @@ class Redactor:
         if isinstance(value, dict):
             return {self(name): self._replaced(inner) for name, inner in value.items()}
         return value
-
-
-def _as_text(value: Any) -> str:
-    import msgspec  # `--help` needs no redaction
-
-    try:
-        return msgspec.json.encode(value).decode()  # eight times as fast as `json`, with the same escapes
-    except (OverflowError, TypeError, ValueError):  # such as a lone surrogate or an integer of more than 64 bits
-        return _encode(value)
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy import bindparam, exc
 
-from sync.store.column_types import Credit, Json, UtcDateTime, json_text
+from sync.catalog.json_values import encode_json
+from sync.store.column_types import Credit, Json, UtcDateTime
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,7 +80,7 @@ def _converters(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) ->
 
 
 def _json_or_null(value: Any) -> str | None:
-    return None if value is None else json_text(value)
+    return None if value is None else encode_json(value)
 
 
 def _copy(connection: sa.Connection, into: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 
 _decode = msgspec.json.Decoder().decode  # three times as fast as `json`; a listing reads thousands of documents
-_encode = msgspec.json.Encoder().encode  # eight times as fast as `json`; a first run writes two documents per template
-
-
-def json_text(value: Any) -> str:
-    """Return a value as JSON text, with non-ASCII characters unescaped, so that SQL can search it."""
-    try:
-        return _encode(value).decode()
-    except (OverflowError, TypeError, ValueError):  # such as an integer of more than 64 bits
-        return json.dumps(value, ensure_ascii=False)
 
 
 def read_json(text: str | bytes) -> Any:

@@ -12,9 +12,10 @@ from weakref import WeakSet
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from sync.catalog.json_values import encode_json
 from sync.errors import DatabaseAway, DatabaseError, MissingExtra
 from sync.store import server_hosts
-from sync.store.column_types import json_text, read_json
+from sync.store.column_types import read_json
 from sync.store.database_errors import NAME_THE_PRIMARY, classify, translate_errors
 from sync.store.database_url import read_url, refused_options
 from sync.store.server_hosts import connect, is_standby
@@ -41,7 +42,7 @@ def open_engine(database_url: str | sa.URL, *, lock_timeout: float = server_host
         engine = sa.create_engine(
             url,
             hide_parameters=True,
-            json_serializer=json_text,
+            json_serializer=encode_json,
             json_deserializer=read_json,
             connect_args=_driver_options(backend, lock_timeout, url.query),
             pool_pre_ping=backend != "sqlite",

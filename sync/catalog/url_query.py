@@ -11,14 +11,17 @@ _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
 def address(url: str | None) -> str | None:
-    """Remove the query string of a URL, absolute or relative."""
-    return url and url.partition("?")[0]
+    """Remove the query string of a URL, absolute or relative; the fragment stays, because it is part of the address."""
+    if not url:
+        return url
+    before, mark, fragment = url.partition("#")
+    return before.partition("?")[0] + mark + fragment
 
 
 def without_query(value: Any) -> Any:
     """Remove the query string of every absolute URL in a JSON value."""
     if isinstance(value, str):
-        return value.partition("?")[0] if "?" in value and _URL.match(value) else value
+        return address(value) if "?" in value and _URL.match(value) else value
     if isinstance(value, dict):
         return {name: without_query(inner) for name, inner in value.items()}
     if isinstance(value, list):

@@ -19,6 +19,7 @@ from sync.catalog.diff import compare
 from sync.catalog.plan import Plan
 from sync.catalog.removals import (
     AMBIGUOUS,
+    FOUND,
     MOST_REJECTED,
     Confirmation,
     Removals,
@@ -30,7 +31,7 @@ from sync.catalog.removals import (
     removal_problem,
 )
 from sync.catalog.run_record import Run, Status, finish, unverified_error
-from sync.catalog.served_records import RecordParser
+from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import Snapshot, build_snapshot, reject_reformatted
 from sync.client.walk import walk
 from sync.config.addresses import require_same_origin
@@ -185,6 +186,7 @@ def plan(
     confirmation = drop_ambiguous_removals(confirmation, snapshot, parser)
     evidence = confirmation.evidence
     unconfirmed = {key: confirmation.unconfirmed.get(key, AMBIGUOUS) for key in absent if key not in evidence}
+    found = {str(each.template_id): FOUND for each in confirmation.found if each.page == LOOK_UP}
     problem: SyncError | None
     if doubt:
         # An unverified walk neither adds held or unconfirmed removals nor drops them.
@@ -192,12 +194,13 @@ def plan(
     elif confirmation.problem and not options.accept_removals:
         held = {key: each for key, each in state.held.items() if key in unconfirmed}
         not_held = {key: each for key, each in unconfirmed.items() if key not in held}
-        removals, problem = Removals(held=held, unconfirmed=not_held), unverified_error(confirmation.problem)
+        removals, problem = Removals(held=held, unconfirmed=not_held | found), unverified_error(confirmation.problem)
     else:
         removals = decide_removals(
             evidence, unconfirmed, present=len(stored), options=options, held_before=state.held, now=now,
             catalog_is_empty=not walked.records,
         )  # fmt: skip
+        removals = replace(removals, unconfirmed={**removals.unconfirmed, **found})
         problem = removal_problem(removals, len(absent), len(stored), hold=options.hold, now=now, empty=not walked.records)
 
     # Compare.

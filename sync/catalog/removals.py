@@ -180,6 +180,8 @@ def removal_problem(
 
 AMBIGUOUS = Unconfirmed("a record that was served without a readable id may be this template", answered=False)
 
+FOUND = Unconfirmed("its look-up found it, but the walk did not serve it", answered=False)
+
 
 def drop_ambiguous_removals(confirmation: Confirmation, snapshot: Snapshot, parser: RecordParser) -> Confirmation:
     """Make each template that could be removed or accepted AMBIGUOUS if a served record without a readable ID may be it."""

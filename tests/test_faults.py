@@ -155,6 +155,10 @@ HISTORIES: dict[str, list[Step]] = {
         step(faulty(catalog(BEFORE[:58]), {0: html(404)}), f"incomplete {NOTHING}, unconfirmed 59 60"),
         step(faulty(catalog(BEFORE[:58]), {0: html(404)}), "succeeded +0 ~0 -2 by accepted", **ACCEPT),
     ],
+    "an operator accepts removals although look-ups ignore the id": [
+        step(catalog(WITHOUT_7, look_up=lambda _: success(WITHOUT_7[:20], 59)), f"incomplete {NOTHING}, unconfirmed 7"),
+        step(catalog(WITHOUT_7, look_up=lambda _: success(WITHOUT_7[:20], 59)), "succeeded +0 ~0 -1 by accepted", **ACCEPT),
+    ],
     "an operator cannot accept removals of an unverified walk": [step(bad_page(unserved({"60"})), INCOMPLETE, **ACCEPT)],
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from sync.catalog.removals import LOOK_UPS, SAMPLE, Confirmation, RunOptions, Un
 from sync.catalog.served_records import LOOK_UP
 from sync.client.response import Envelope
 from sync.client.walk import walk
-from sync.errors import InvalidResponse, NotFound, SyncError, TryLater
+from sync.errors import InvalidResponse, NoSuchPage, NotFound, SyncError, TryLater
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -152,13 +152,16 @@ def _found(response: Envelope | SyncError, template_id: str, parser: RecordParse
 
 
 def _why_unconfirmed(response: Envelope | SyncError) -> Unconfirmed:
-    """Return why a response to a look-up is no evidence. A 404 or an empty list counts as answered, whatever its form."""
+    """Return why a response to a look-up is no evidence. A 404, a 422, an empty list or other templates count as answered."""
     if isinstance(response, Envelope) and response.records:
-        return Unconfirmed("the look-up returned other templates", answered=False)
+        # A record without a readable ID may be the template.
+        readable = all(record_id(decode_json(raw)) is not None for raw in response.records)
+        return Unconfirmed("the look-up returned other templates", answered=readable)
     if isinstance(response, Envelope | NotFound):
         return Unconfirmed("the look-up's response differs from that for an ID that cannot exist", answered=True)
     if isinstance(response, InvalidResponse):
-        return Unconfirmed(f"the look-up's response is invalid: {cause(response)}", answered=False)
+        refused = isinstance(response, NoSuchPage)
+        return Unconfirmed(f"the look-up's response is invalid: {cause(response)}", answered=refused)
     return Unconfirmed(f"the look-up failed: {cause(response)}", answered=False)
 
 

@@ -46,7 +46,7 @@ PING_CLOSE_TIMEOUT = 5.0
 @click.option(
     "--accept-removals",
     is_flag=True,
-    help="Apply held removals, and unconfirmed ones whose look-up gets a 404 or an empty list; see docs/operations.md.",
+    help="Apply held removals, and unconfirmed ones whose look-up is answered without the template; see docs/operations.md.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 if there were changes.")
 @click.option(

@@ -138,7 +138,7 @@ class PendingRemoval(Struct):
         bool,
         doc(
             "whether `run --accept-removals` removes the template if it is still missing: true for `held`, and for `unconfirmed` "
-            "if its look-up after a verified walk got a 404 or an empty list"
+            "if its look-up after a verified walk got a 404, a 422, an empty list or other templates"
         ),
     ]
     template_id: TemplateId

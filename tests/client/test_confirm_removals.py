@@ -136,14 +136,14 @@ def test_without_a_plain_not_found_for_the_impossible_id_nothing_is_confirmed(an
 
 
 DIFFERS = Unconfirmed("the look-up's response differs from that for an ID that cannot exist", answered=True)
-OTHERS = Unconfirmed("the look-up returned other templates", answered=False)
+OTHERS = Unconfirmed("the look-up returned other templates", answered=True)
 WHY_UNCONFIRMED = {
-    "422": Unconfirmed("the look-up's response is invalid: HTTP 422", answered=False),
+    "422": Unconfirmed("the look-up's response is invalid: HTTP 422", answered=True),
     "success without a list": Unconfirmed(
         "the look-up's response is invalid: The response reports success but has no list of templates", answered=False
     ),
     "another template": OTHERS,
-    "a record without an id": OTHERS,
+    "a record without an id": OTHERS._replace(answered=False),
     "a 404 that holds a template": Unconfirmed(
         "the look-up's response is invalid: The response has code 404 but contains templates", answered=False
     ),

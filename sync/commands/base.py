@@ -62,10 +62,15 @@ class Context:
     quiet: bool = False
 
     def refuse_file_in_use(self, path: str) -> None:
-        """Raise UsageError for a file to write that is the database, one of its side files, or the file of a setting."""
+        """Raise UsageError for a file to write that is the database, a side file, or the file of a setting or webhook."""
         from sync.config.files import files_in_use, owner_of
 
-        if owner := owner_of(path, files_in_use(self.settings.database_url, self.loaded.files)):
+        used = files_in_use(self.settings.database_url, self.loaded.files)
+        if self.settings.webhooks_file is not None:
+            from sync.webhooks.configuration import secret_files
+
+            used += [("the file of a webhook's secret", file) for file in secret_files(self.settings.webhooks_file)]
+        if owner := owner_of(path, used):
             raise UsageError(f"{path} is {owner}.", hint="Name another file.")
 
     def engine(self) -> Engine:

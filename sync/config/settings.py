@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from urllib.parse import urlsplit
 
-from sync.config.addresses import LOOPBACK, http_url
+from sync.config.addresses import LOOPBACK_ORIGIN, http_url, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,10 +101,9 @@ def _key(value: str) -> str:
 
 def _base_url(value: str) -> str:
     url = http_url(value)
-    parts = urlsplit(url)
     if "?" in url or "#" in url:  # also an empty one: the path of the endpoint would become a part of it
         raise ValueError("a URL without a query or fragment, such as https://api.crun.ai")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if urlsplit(url).scheme == "http" and origin_of(url) != LOOPBACK_ORIGIN:
         raise ValueError("an https:// URL: plain http is allowed for loopback addresses only, because it exposes the API key")
     return url.rstrip("/")
 

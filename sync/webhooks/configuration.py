@@ -95,6 +95,15 @@ def endpoints_in(path: str) -> tuple[Endpoint, ...]:
     return read_endpoints(text)
 
 
+def secret_files(path: str) -> list[str]:
+    """Return the paths of the secrets that the file names; none if it is invalid, which the commands that use it report."""
+    try:
+        found = endpoints_in(path)
+    except ConfigurationError:
+        return []
+    return [str(Path(path).parent / name) for each in found for kind, name in each.secrets if kind == "secret_file"]
+
+
 def read_endpoints(text: str) -> tuple[Endpoint, ...]:
     """Parse the text of the file; raise ConfigurationError with all problems."""
     problems: list[str] = []

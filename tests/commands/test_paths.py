@@ -10,6 +10,7 @@ import pytest
 from sync.sandbox.server import SANDBOX_KEY
 from tests.builders import Database, records, run_with
 from tests.command_line import template_sync
+from tests.webhooks.receiver import SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,6 +91,20 @@ def test_a_backup_over_the_metrics_file_is_refused(settings: dict[str, str], tmp
         "db", "backup", "sync.prom", folder=tmp_path, variables={**settings, "SYNC_METRICS_FILE": "sync.prom"}
     )
     assert (refused.code, "sync.prom is the file of SYNC_METRICS_FILE." in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("line", ["db backup", "run --record"])
+def test_nothing_is_written_over_the_secret_of_a_webhook(line: str, settings: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text(SECRET)
+    (tmp_path / "hooks.toml").write_text('[[endpoint]]\nname = "a"\nurl = "https://a.example/"\nsecret_file = "shop"\n')
+    refused = template_sync(*line.split(), "shop", folder=tmp_path, variables=settings)
+    assert (refused.code, "shop is the file of a webhook's secret." in refused.err) == (2, True), refused.err
+    assert (tmp_path / "shop").read_text() == SECRET
+
+
+def test_a_backup_does_not_require_a_valid_file_of_webhooks(settings: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "hooks.toml").write_text("[[endpoint")
+    assert template_sync("db", "backup", "copy.db", folder=tmp_path, variables=settings).code == 0
 
 
 def test_a_database_that_is_the_file_of_a_setting_is_refused(settings: dict[str, str], tmp_path: Path) -> None:

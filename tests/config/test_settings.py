@@ -55,7 +55,8 @@ def test_a_flag_precedes_the_environment_then_the_file_then_the_default(tmp_path
     ("SYNC_MAX_REMOVED", "0", Decimal(0)), ("SYNC_MAX_REMOVED", "100%", Decimal(1)),
     ("SYNC_MAX_REMOVED", "2.5%", Decimal("0.025")),
     ("CRUN_BASE_URL", "http://127.0.0.1:8455", "http://127.0.0.1:8455"), ("CRUN_BASE_URL", "http://localhost:1", "http://localhost:1"),
-    ("CRUN_BASE_URL", "http://[::1]:2", "http://[::1]:2"), ("CRUN_BASE_URL", "https://api.crunai.com/", "https://api.crunai.com"),
+    ("CRUN_BASE_URL", "http://[::1]:2", "http://[::1]:2"), ("CRUN_BASE_URL", "http://127.0.0.2:1", "http://127.0.0.2:1"),
+    ("CRUN_BASE_URL", "https://api.crunai.com/", "https://api.crunai.com"),
 ])  # fmt: skip
 def test_a_value_is_parsed(variable: str, text: str, value: object) -> None:
     assert value_of(variable, text) == value
@@ -66,7 +67,7 @@ def test_a_value_is_parsed(variable: str, text: str, value: object) -> None:
     ("SYNC_HOLD", "-1s", "a duration"), ("SYNC_HOLD", "1w", "a duration"), ("SYNC_HOLD", "soon", "a duration"),
     ("SYNC_HOLD", "0.001s", "a duration"), ("SYNC_DEADLINE", "3651d", "at most 3650d"),
     ("CRUN_BASE_URL", "http://api.crun.ai", "https"), ("CRUN_BASE_URL", "http://10.0.0.1:80", "https"),
-    ("CRUN_BASE_URL", "http://localhost.evil.example", "https"),
+    ("CRUN_BASE_URL", "http://localhost.evil.example", "https"), ("CRUN_BASE_URL", "http://127.0.0.1.evil.example", "https"),
     ("SYNC_METRICS_FILE", "n" * 300, "a valid file name"),
     ("SYNC_MAX_REMOVED", "snan%", "a share"), ("SYNC_MAX_REMOVED", "1e999999999%", "a share"),
 ])  # fmt: skip

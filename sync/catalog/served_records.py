@@ -64,7 +64,8 @@ class ServedRecord(NamedTuple):
         wire_hash: hash of the bytes; None if the page had to be rewritten before it could be parsed.
         offset: offset of the bytes in the spool; None if the record is unchanged.
         reason: why it is rejected; None if it is valid by itself.
-        tags_unpaired: whether it has `Tags_en` without `Tags`: it is rejected, unless no record of the walk has `Tags`.
+        tags_unpaired: whether it has `Tags_en` without `Tags`: it is rejected, unless no record of the walk has `Tags`, or it was
+            looked up.
         first_with: documented fields for which it was the first record of the walk with a value.
     """
 

@@ -159,7 +159,7 @@ def fields_to_keep(record: ServedRecord, missing: frozenset[str]) -> frozenset[s
 
 
 def _unpaired(record: ServedRecord, missing: AbstractSet[str]) -> str | None:
-    tags_are_sent = record.page == LOOK_UP or "Tags" not in missing
+    tags_are_sent = record.page != LOOK_UP and "Tags" not in missing  # a look-up may leave out any key
     return TAGS_UNPAIRED if record.tags_unpaired and tags_are_sent else None
 
 

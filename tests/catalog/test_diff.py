@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sync.catalog.diff import ChangeSet, net_changes
-from sync.catalog.fields import BATCH, COLUMNS, LISTS, MOST_NAMES
+from sync.catalog.fields import BATCH, COLUMNS, DOCUMENTED, LISTS, MOST_NAMES
 from sync.catalog.parsing import complete_document
 from sync.catalog.served_records import wire_hash
 from sync.catalog.snapshot import DISPUTED, TAGS_UNPAIRED
@@ -310,6 +310,15 @@ def test_a_look_up_with_fewer_fields_empties_no_field(missing: Any) -> None:
     assert (found.changes.changes, found.changes.unpublished, found.changes.vanished) == ((), (), ())
     assert (found.changes.rehashed, memory.documents["1"]) == ({"1": None}, document_of(base("1")))
     assert memory.run(base("1"), base("2")).published == {}
+
+
+@pytest.mark.parametrize("left_out", sorted(DOCUMENTED - {"TemplateId", "Duration"}))
+def test_a_look_up_without_one_field_changes_the_others_only(left_out: str) -> None:
+    memory = Memory.after(base("1"), base("2"))
+    found = memory.run(base("2"), looked_up=[base("1", **{left_out: ..., "Duration": 1})])
+    assert (found.reasons, [each["field"] for each in found.published["1"]]) == ([], ["duration_ms"])
+    assert memory.documents["1"] == document_of(base("1", Duration=1))
+    assert memory.run(base("1", Duration=1), base("2")).published == {}
 
 
 def test_changes_of_the_fields_of_a_look_up_are_published() -> None:

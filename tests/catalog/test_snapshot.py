@@ -169,8 +169,8 @@ def test_a_record_without_any_tags_is_valid(english: Any) -> None:
     assert (list(served.good), served.rejected) == (["1", "2"], [])
 
 
-def test_english_tags_without_tags_are_rejected_in_a_look_up() -> None:
-    assert reasons(snapshot_of(good(Tags=...), page=LOOK_UP)) == [("1", 0, TAGS_UNPAIRED)]
+def test_english_tags_without_tags_are_valid_in_a_look_up() -> None:
+    assert reasons(snapshot_of(good(Tags=...), page=LOOK_UP)) == []
 
 
 def test_tags_of_a_look_up_do_not_count() -> None:

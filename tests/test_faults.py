@@ -159,6 +159,9 @@ HISTORIES: dict[str, list[Step]] = {
         step(catalog(WITHOUT_7, look_up=lambda _: success(WITHOUT_7[:20], 59)), f"incomplete {NOTHING}, unconfirmed 7"),
         step(catalog(WITHOUT_7, look_up=lambda _: success(WITHOUT_7[:20], 59)), "succeeded +0 ~0 -1 by accepted", **ACCEPT),
     ],
+    "look-ups of a catalog without Chinese tags have controls, too": [
+        step(catalog([{**each, "Tags": None} for each in WITHOUT_7], look_up=lambda _: failure(404)), f"incomplete {NOTHING}, unconfirmed 7"),
+    ],
     "an operator cannot accept removals of an unverified walk": [step(bad_page(unserved({"60"})), INCOMPLETE, **ACCEPT)],
 }  # fmt: skip
 

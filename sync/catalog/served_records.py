@@ -80,8 +80,8 @@ class ServedRecord(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """Whether it is valid by itself."""
-        return self.reason is None and not self.tags_unpaired
+        """Whether it is valid by itself; whether unpaired tags are valid depends on the other records."""
+        return self.reason is None
 
 
 def wire_hash(raw: bytes) -> str:

@@ -263,6 +263,13 @@ def test_two_controls_are_looked_up_and_the_impossible_id_resembles_the_served_o
     assert looked_up == [*controls, impossible, "7", *controls]
 
 
+def test_records_without_tags_in_a_catalog_without_tags_are_controls() -> None:
+    records = tuple(ServedRecord(1, place, each, "", 0, tags_unpaired=True) for place, each in enumerate("123"))
+    broken = FakeClient(lambda _: NOT_FOUND_RESPONSES["404"])
+    confirmation = confirm_removals(broken, new_parser(), ["7"], Walk(records, 3, 1, verified=True), RunOptions(), lambda: 0.5)
+    assert (confirmation.evidence, len(broken.requests)) == ({}, 1)
+
+
 def test_a_rejected_record_is_not_a_control() -> None:
     confirmation, _ = confirm(correct(NOT_FOUND_RESPONSES["404"]), served=["1"], unreadable=["8", None])
     assert confirmation == Confirmation({"7": "lookup"})

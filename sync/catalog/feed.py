@@ -62,9 +62,17 @@ def changed_fields(before: Document, after: Document) -> list[FieldChange]:
     changes += [
         {"field": f"extra.{name}", "old": old_extra[name], "new": new_extra[name]}
         for name in sorted(old_extra.keys() & new_extra)
-        if canonical(without_query(old_extra[name])) != canonical(without_query(new_extra[name]))
+        if _is_replaced(name, old_extra[name], new_extra[name])
     ]
     return changes
+
+
+def _is_replaced(name: str, old: Any, new: Any) -> bool:
+    """Return whether the value of an unknown field was replaced; that of a price is compared by resolution."""
+    if name.startswith("ConsumeItems.") and isinstance(old, dict) and isinstance(new, dict):
+        both = old.keys() & new
+        old, new = ({resolution: each[resolution] for resolution in both} for each in (old, new))
+    return canonical(without_query(old)) != canonical(without_query(new))
 
 
 def apply_fields(document: Document, fields: Iterable[Mapping[str, Any]]) -> Document:

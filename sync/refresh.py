@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sync.catalog.diff import compare
 from sync.catalog.plan import Plan
+from sync.catalog.removals import FOUND
 from sync.catalog.served_records import LOOK_UP, RecordParser
 from sync.catalog.snapshot import build_snapshot
 from sync.client.api_client import ApiClient
@@ -89,7 +91,11 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
             hint="`template-sync runs --rejected RUN` shows the record. If this persists, check for a newer version.",
             code="rejected",
         )
-    changes, after = compare(stored, snapshot, parser), state.without_served(snapshot.ids)
+    # Only a walk that serves the template ends the report that it is missing.
+    found = {key: FOUND for key in state.unconfirmed if key in snapshot.ids}
+    after = state.without_served(snapshot.ids)
+    after = replace(after, unconfirmed={**after.unconfirmed, **found})
+    changes = compare(stored, snapshot, parser)
     return Plan(snapshot, changes, after, api.origin, parser, problem=problem)
 
 

@@ -170,6 +170,8 @@ def test_ensure_fresh_requests_a_template_that_is_missing_and_kept(database: Dat
     catalog = Catalog(database.engine, clock=noon(10))
     assert catalog.ensure_fresh("2", 300).title_en == "Number 2"
     assert catalog.ensure_fresh("3", 300).title_en == "Renamed"
+    (kept,) = database.rows("unconfirmed_removals")
+    assert (kept["since_run_id"], kept["reason"]) == (2, "its look-up found it, but the walk did not serve it")
 
 
 @pytest.mark.parametrize("argument", ["max_age", "wait"])

@@ -289,16 +289,6 @@ def test_an_unknown_field_of_a_price_is_compared_for_each_template() -> None:
     assert (found.changes, found.vanished) == ((), ("ConsumeItems.Unit",))
 
 
-def test_an_unknown_field_of_a_price_appears_and_disappears_without_a_change_in_each_resolution() -> None:
-    low, high = {"Resolution": "480p", "Credit": 1}, {"Resolution": "720p", "Credit": 2}
-    memory = Memory.after(base(ConsumeItems=[{**low, "Unit": "s"}, high]))
-    assert memory.run(base(ConsumeItems=[{**low, "Unit": "s"}, {**high, "Unit": "s"}])).published == {}
-    assert memory.run(base(ConsumeItems=[low, {**high, "Unit": "s"}])).published == {}
-    found = memory.run(base(ConsumeItems=[low, {**high, "Unit": "min"}])).published["1"]
-    assert found == [{"field": "extra.ConsumeItems.Unit", "old": {"720p": "s"}, "new": {"720p": "min"}}]
-    assert memory.run(base(**{"ConsumeItems.Unit": 1})).published["1"][-1]["new"] == 1
-
-
 def test_the_number_of_reported_field_names_is_limited() -> None:
     crowd = [record(str(number), **{f"f{number}_{name}": 1 for name in range(175)}) for number in range(7)]
     memory = Memory()

@@ -129,6 +129,26 @@ def test_an_unknown_field_is_compared_if_both_documents_have_it() -> None:
     ]
 
 
+def extra_change(name: str, old: Any, new: Any) -> list[dict[str, Any]]:
+    before, after = ({**document_of(base()), "extra": {name: value}} for value in (old, new))
+    return changed_fields(before, after)
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ({"480p": "s"}, {"480p": "s", "720p": "s"}), ({"480p": "s", "720p": "s"}, {"720p": "s"}), ({"480p": "s"}, {"720p": "min"}),
+])  # fmt: skip
+def test_an_unknown_field_of_a_price_appears_and_disappears_in_a_resolution_without_a_change(old: Any, new: Any) -> None:
+    assert extra_change("ConsumeItems.Unit", old, new) == []
+    assert extra_change("Unit", old, new) == [{"field": "extra.Unit", "old": old, "new": new}]
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ({"480p": "s", "720p": "s"}, {"480p": "min"}), ({"480p": "s"}, 1), (1, {"480p": "s"}), (1, 2), ({"480p": 1}, {"480p": True}),
+])  # fmt: skip
+def test_another_value_of_an_unknown_field_of_a_price_is_a_change(old: Any, new: Any) -> None:
+    assert extra_change("ConsumeItems.Unit", old, new) == [{"field": "extra.ConsumeItems.Unit", "old": old, "new": new}]
+
+
 def test_a_thousand_tags_are_compared() -> None:
     many = [{"Tags": [f"{half}{n}" for n in range(1000)], "Tags_en": [f"{half}{n}" for n in range(1000)]} for half in "ab"]
     (change,) = compared([base(**many[0])], [base(**many[1])]).changes.changes

@@ -13,6 +13,7 @@ import pytest
 from sync.catalog.fields import MOST_BYTES
 from sync.catalog.removals import (
     AMBIGUOUS,
+    FOUND,
     LOOK_UPS,
     SAMPLE,
     Confirmation,
@@ -249,7 +250,8 @@ def left(*records: Any, evidence: Mapping[str, str] = EVIDENCE) -> tuple[list[st
     return list(found.evidence), loaded
 
 
-def test_an_ambiguous_removal_cannot_be_accepted() -> None:
+def test_the_removal_of_a_template_that_is_ambiguous_or_was_found_cannot_be_accepted() -> None:
+    assert FOUND == ("its look-up found it, but the walk did not serve it", False)
     assert AMBIGUOUS == ("a record that was served without a readable id may be this template", False)
 
 

@@ -351,6 +351,11 @@ def test_after_a_response_that_is_not_read_to_its_end_a_new_connection_is_used()
         assert server.connections == 2
 
 
+def test_an_address_that_httpx_refuses_is_an_unreachable_server() -> None:
+    with open_client("https://999.1.1.1") as endpoint, pytest.raises(Unreachable, match="a character that HTTP does not permit"):
+        endpoint.get(PAGE)
+
+
 def test_a_header_cannot_inject_another() -> None:
     with Hostile(one_after_another(GOOD)) as server:
         connection = Connection(server.url, Network())

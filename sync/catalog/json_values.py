@@ -63,7 +63,7 @@ def encode_json(value: Any) -> str:
     """Encode a value as JSON text, with non-ASCII characters unescaped, so that SQL can search it."""
     try:
         return _encode(value).decode()
-    except (OverflowError, TypeError, ValueError):  # such as a lone surrogate or an integer of more than 64 bits
+    except (OverflowError, TypeError, ValueError):  # such as a lone surrogate
         return json.dumps(value, ensure_ascii=False, default=str)
 
 

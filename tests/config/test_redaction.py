@@ -38,6 +38,7 @@ def test_a_password_of_five_characters_is_left_and_one_of_six_is_hidden() -> Non
     none = Redactor([])
     assert (none("canary"), none.body(b"canary"), none.value(["canary"])) == ("canary", b"canary", ["canary"])
     assert Redactor(["secret"])("my secret!") == "my [secret]!", "once"
+    assert Redactor(["secret"]).value(["my secret!"]) == ["my [secret]!"]
     assert Redactor(["plain"])("a plain line") == "a plain line"
     assert Redactor(["plains"])("the plains") == "the [secret]"
     assert Redactor(["plain", SECRET])("a plain canary, canary") == "a plain [secret], [secret]"
@@ -91,11 +92,12 @@ def test_a_secret_that_is_not_utf_8_is_masked_as_bytes() -> None:
      {"a [secret]": ["[secret]", 7, None, True, "short", {"[secret]": "a [secret]"}], "b": 1.5}),
     ({"Title": "a %63anary", "Tags": ["100 %", "%63%61x"], "Prices": [{"Credit": 1.5, "%63anary": "x"}]},
      {"Title": "a [secret]", "Tags": ["100 %", "%63%61x"], "Prices": [{"Credit": 1.5, "[secret]": "x"}]}),
+    (["k\xe4fig-1"], ["[secret]"]),
     ({"half a letter \ud83d": 'q"uote\\d'}, {"half a letter \ud83d": "[secret]"}),
     ({"exact": Decimal("1e400"), "x": "canary"}, {"exact": Decimal("1e400"), "x": "[secret]"}),
 ])  # fmt: skip
 def test_a_secret_is_found_in_each_position_of_a_value_and_other_values_are_kept(value: object, shown: object) -> None:
-    before, redactor = deepcopy(value), Redactor([SECRET, "finch.7", 'q"uote\\d'])
+    before, redactor = deepcopy(value), Redactor([SECRET, "finch.7", 'q"uote\\d', "k\xe4fig-1"])
     assert redactor.value(value) == shown
     assert value == before
     assert redactor.value(shown) is shown

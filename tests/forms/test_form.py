@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from sync.forms.form import Form
+from sync.forms.form import REQUEST_SCHEMA, Form
+from sync.forms.validation import problems
 from tests.catalog.runs import base, document_of
 
 
@@ -193,6 +194,39 @@ def test_a_request_has_the_given_input_and_its_price() -> None:
     assert made["credit"] == 166.5
     assert not any("placeholders" in note for note in made["notes"])
     assert form().request(form().example("720p"), base_url="https://api.example")["body"] == request("720p")["body"]
+
+
+def test_the_form_of_a_removed_template_is_marked_and_its_request_says_so_but_its_hash_stays() -> None:
+    removed = Form(form().document, removed_at="2026-01-02T00:00:00Z")
+    mark = {"deprecated": True, "$comment": "This template was removed at 2026-01-02T00:00:00Z."}
+    assert removed.schema == form().schema | mark
+    notes = form().request(form().example())["notes"]
+    sentence = "The template was removed at 2026-01-02T00:00:00Z; the API does not accept the request."
+    assert removed.request(removed.example())["notes"] == [*notes, sentence]
+    assert removed.hash == form().hash
+
+
+@pytest.mark.parametrize(("changes", "field"), [
+    ({}, None), ({"callback_url": "https://a.example/x"}, None),
+    ({"model": "another"}, "model"), ({"model": None}, "model"), ({"input": []}, "input"), ({"other": 1}, "other"),
+    ({"callback_url": 1}, "callback_url"), ({"callback_url": "ftp://a.example"}, "callback_url"),
+])  # fmt: skip
+def test_a_request_around_its_input_is_validated(changes: dict[str, Any], field: str | None) -> None:
+    found = problems(REQUEST_SCHEMA, {"model": "bytedance/template", "input": {}} | changes)
+    assert [problem.field for problem in found] == ([] if field is None else [field])
+
+
+@pytest.mark.parametrize("missing", ["model", "input"])
+def test_a_request_needs_its_model_and_input(missing: str) -> None:
+    request = {"model": "bytedance/template", "input": {}}
+    del request[missing]
+    assert [problem.field for problem in problems(REQUEST_SCHEMA, request)] == [missing]
+    assert problems(REQUEST_SCHEMA, []) != []
+
+
+def test_the_schema_of_a_request_has_the_dialect_of_a_form_and_says_that_the_callback_is_a_uri() -> None:
+    assert REQUEST_SCHEMA["$schema"] == form().schema["$schema"]
+    assert REQUEST_SCHEMA["properties"]["callback_url"]["format"] == "uri"
 
 
 def test_the_given_images_are_compared_with_placeholders_without_making_as_many_as_the_template_takes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -35,6 +36,11 @@ def test_both_decoders_read_the_output_of_both_encoders(value: Any) -> None:
 def test_json_that_decoders_treat_differently_is_read_as_by_the_json_module(written: str) -> None:
     assert repr(read_json(written)) == repr(json.loads(written))
     assert repr(read_json(written.encode("utf-8", "surrogatepass"))) == repr(json.loads(written))
+
+
+def test_what_msgspec_refuses_is_encoded_by_the_json_module_and_a_decimal_is_a_string() -> None:
+    assert encode_json({"猫": Decimal("1.50")}) == '{"猫":"1.50"}'
+    assert encode_json({"猫": Decimal("1.50"), "half": "\ud83d"}) == '{"猫": "1.50", "half": "\ud83d"}'
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[1,]", "nul", "'a'", '{"a": 1} x'])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.errors import ConfigurationError
-from sync.webhooks.configuration import KEYS, endpoints_in, load_endpoints, read_endpoints, secrets_of
+from sync.webhooks.configuration import KEYS, endpoints_in, load_endpoints, read_endpoints, secret_files, secrets_of
 from sync.webhooks.endpoints import Endpoint, PriceRule, Rules, secret_forms
 from tests.webhooks.receiver import OTHER, SECRET
 
@@ -228,6 +228,14 @@ def test_an_invalid_secret_is_reported_by_endpoint_and_source_without_its_text(t
     assert raised.value.hint == "docs/changes.md describes each key; nothing was sent."
     assert "whsec_abc" not in str(raised.value)
     assert SECRET not in str(raised.value)
+
+
+def test_the_files_of_secrets_are_listed_beside_the_toml_file_and_an_invalid_file_lists_none(tmp_path: Path) -> None:
+    path = write(tmp_path, 'secret_file = ["new.secret", "/etc/old.secret"]')
+    assert secret_files(path) == [f"{tmp_path}/new.secret", "/etc/old.secret"]
+    assert secret_files(write(tmp_path, 'secret_env = "A"', 'secret_file = "b"')) == [f"{tmp_path}/b"]
+    (tmp_path / "hooks.toml").write_text("[[")
+    assert secret_files(path) == []
 
 
 def test_a_listing_and_disabled_endpoints_need_no_secret(tmp_path: Path) -> None:

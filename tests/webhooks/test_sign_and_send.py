@@ -47,7 +47,7 @@ def test_a_message_of_a_change_is_what_changes_prints_and_its_id_contains_the_cu
 
 
 def test_a_message_of_a_run_has_its_changes_and_its_cursor() -> None:
-    one, two = change("added"), change("removed", template_id="2")
+    one, two = change("added"), change("removed", template_id="2") | {"at": "2026-01-03T00:00:00Z"}
     message = message_of_run([one, two], 3, "0123456789ab-9-00")
     assert message.id == "tsr_0123456789ab-9-00"
     data = {"run_id": 3, "cursor": "0123456789ab-9-00", "changes": [one, two]}
@@ -211,6 +211,11 @@ def test_a_refused_address_gets_a_connection_and_no_byte() -> None:
     assert checked == ["127.0.0.1"]
     assert reply == Reply(None, "its name resolves to an address outside private networks, which needs https; refused")
     assert receiver.requests == []
+
+
+def test_an_address_of_the_metadata_service_is_refused_without_a_connection() -> None:
+    reply = send(SignedEndpoint(Endpoint("shop", "https://169.254.169.254/", ()), (SECRET,)), MESSAGE, NOW)
+    assert reply == Reply(None, "its name resolves to an address that is link-local or a metadata service; refused")
 
 
 def test_plain_http_is_not_sent_through_a_proxy() -> None:

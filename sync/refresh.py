@@ -92,7 +92,7 @@ def plan_one(store: Store, api: ApiClient, template_id: str) -> Plan:
             code="rejected",
         )
     # Only a walk that serves the template ends the report that it is missing.
-    found = {key: FOUND for key in state.unconfirmed if key in snapshot.ids}
+    found = {key: FOUND for key in (*state.held, *state.unconfirmed) if key in snapshot.ids}
     after = state.without_served(snapshot.ids)
     after = replace(after, unconfirmed={**after.unconfirmed, **found})
     changes = compare(stored, snapshot, parser)

@@ -174,6 +174,15 @@ def test_ensure_fresh_requests_a_template_that_is_missing_and_kept(database: Dat
     assert (kept["since_run_id"], kept["reason"]) == (2, "its look-up found it, but the walk did not serve it")
 
 
+def test_a_held_template_that_a_refresh_finds_is_reported_as_unconfirmed(sqlite: Database, sandbox: Sandbox) -> None:
+    sync(records(20), sqlite.engine, clock=noon(1))
+    assert sync(records(5), sqlite.engine, clock=noon(9)).run.held == 15
+    sandbox.replace(records(6))
+    Catalog(sqlite.engine, clock=noon(10)).ensure_fresh("6", 300)
+    assert len(sqlite.rows("held_removals")) == 14
+    assert [each["template_id"] for each in sqlite.rows("unconfirmed_removals")] == ["6"]
+
+
 @pytest.mark.parametrize("argument", ["max_age", "wait"])
 @pytest.mark.parametrize("value", [-1, timedelta(seconds=-1), float("nan"), "soon", None])
 def test_ensure_fresh_rejects_an_invalid_time(sqlite: Database, argument: str, value: Any) -> None:

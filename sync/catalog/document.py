@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from sync.catalog.fields import FIELDS, LISTS
-from sync.catalog.url_query import URL_FIELDS, address, without_query
+from sync.catalog.url_query import URL_FIELDS, address, before_query, without_query
 from sync.text import iso
 
 Document = dict[str, Any]
@@ -47,11 +47,16 @@ def to_plain_json(value: Any) -> Any:
     return iso(value) if isinstance(value, datetime) else value
 
 
-def content_hash(document: Document) -> str:
+def is_content_hash(hashed: str, document: Document) -> bool:
+    """Return whether it is the hash of this document, also as a release before 1.0.0 hashed it."""
+    return hashed == content_hash(document) or hashed == content_hash(document, before_query)
+
+
+def content_hash(document: Document, cut: Callable[[str | None], str | None] = address) -> str:
     """Hash a document without the order of lists and the query strings of URLs: equal hashes, no published change."""
-    meaning = {**document, "extra": without_query(document["extra"])}
+    meaning = {**document, "extra": without_query(document["extra"], cut)}
     for name in URL_FIELDS:
-        meaning[name] = address(document[name])
+        meaning[name] = cut(document[name])
     # Only prices and `extra` can contain numbers that the two encoders write differently.
     prices_are_plain = _numbers_are_plain(document["consume_items"])
     for name in LISTS:

@@ -127,7 +127,7 @@ BY_CODE = {
     ),
     "unconfirmed": Advice(
         "the server: its look-up responses do not confirm the removals",
-        "List them with `template-sync changes --pending`; `run --accept-removals` applies those with a look-up response.",
+        "List them with `template-sync changes --pending`; `run --accept-removals` applies those that can be accepted.",
     ),
     "deadline": Advice(
         "a slow server, or a short SYNC_DEADLINE",

@@ -177,8 +177,8 @@ def _show_pending(context: Context, missing: list[dict[str, Any]], limit: int | 
     answered = sum(row["state"] == "unconfirmed" and row["answered"] for row in missing)
     summary = [f"{count_of(held, 'removal')} held"] if held else []
     if unconfirmed := len(missing) - held:
-        summary.append(f"{count_of(unconfirmed, 'missing template')} unconfirmed, {answered} of them with a look-up response")
+        summary.append(f"{count_of(unconfirmed, 'missing template')} unconfirmed, {answered} of them can be accepted")
     out.message(
-        f"{'; '.join(summary)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones whose look-up "
-        "gets a response"
+        f"{'; '.join(summary)}; `template-sync run --accept-removals` applies held removals, and unconfirmed ones "
+        "whose look-up is answered without the template"
     )

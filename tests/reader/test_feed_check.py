@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from sync.catalog.document import content_hash
 from sync.reader.feed_check import MAX_SHOWN, feed_problems
 from sync.store.prune import prune
-from sync.store.tables import template_changes, template_versions
+from sync.store.tables import template_changes, template_versions, templates
 from tests.builders import Database, record
 from tests.command_line import template_sync
 from tests.faults import at, sync
@@ -151,6 +152,17 @@ def test_a_modified_document_is_reported(filled: Database) -> None:
     first, *_ = (row["document"] for row in filled.rows("template_versions", "from_run_id") if row["template_id"] == "1")
     change(filled, template_versions, of_1, document={**first, "title": "another"})
     assert feed_problems(filled.engine) == ["The document of seq 1 was modified."]
+
+
+def test_the_hash_of_an_older_release_of_a_url_with_query_and_fragment_is_valid(sqlite: Database) -> None:
+    link = "https://m.example/a?sig=1#x"
+    assert sync([record("1", Cover=link, Link=link)], sqlite.engine).error is None
+    (row,) = sqlite.rows("template_versions")
+    older = content_hash({**row["document"], "cover_url": "https://m.example/a", "extra": {"Link": "https://m.example/a"}})
+    assert older != row["content_hash"]
+    change(sqlite, templates, sa.true(), content_hash=older)
+    change(sqlite, template_versions, sa.true(), content_hash=older)
+    assert feed_problems(sqlite.engine) == []
 
 
 def test_a_modified_or_deleted_price_change_is_reported(filled: Database) -> None:

@@ -238,6 +238,14 @@ def test_the_files_of_secrets_are_listed_beside_the_toml_file_and_an_invalid_fil
     assert secret_files(path) == []
 
 
+def test_allow_http_permits_plain_http_to_a_private_network_only_if_it_is_true() -> None:
+    private = MINIMAL.replace("https://example.com", "http://192.168.1.5")
+    (found,) = read_endpoints(private + "allow_http = true\n")
+    assert (found.url, found.allow_http) == ("http://192.168.1.5/hook", True)
+    for refused in ("allow_http = false\n", "allow_http = 1\n", ""):
+        assert f"endpoint shop: {NOT_HTTPS}" in problems(private + refused)
+
+
 def test_a_listing_and_disabled_endpoints_need_no_secret(tmp_path: Path) -> None:
     path = write(tmp_path, 'secret_env = "UNSET"', "enabled = false")
     assert [endpoint.name for endpoint in endpoints_in(path)] == ["shop"]

@@ -47,6 +47,11 @@ def test_a_column_that_is_not_truncated_shortens_the_others() -> None:
     assert tables.table(rows, 56, whole=["B"])[1] == "x" * 15 + "…  " + "y" * 20 + "  " + "z" * 15 + "…"
 
 
+def test_the_columns_beside_an_omitted_one_stay_aligned() -> None:
+    rows = [["A", "B", "C", "D"], ["a", "b" * 40, "cc", "d"]]
+    assert tables.table(rows, 20, omit=["B"]) == [mark("A  C   D", "bold"), "a  cc  d"]
+
+
 @pytest.mark.parametrize(("width", "headings"), [
     (None, "A  TITLE  TAGS  TYPE"), (92, "A  TITLE  TAGS  TYPE"), (91, "A  TITLE  TAGS  TYPE"), (79, "A  TITLE  TAGS  TYPE"),
     (78, "A  TITLE  TYPE"), (53, "A  TITLE  TYPE"), (52, "A  TITLE"), (10, "A  TITLE"),

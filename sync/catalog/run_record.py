@@ -123,7 +123,8 @@ BY_CODE = {
     "505": Advice(_ACCOUNT, "Ask Crun's support to enable the catalog."),
     "held": Advice(
         "too many removals at once: an operator decides",
-        "List them with `template-sync changes --pending`; apply them with `template-sync run --accept-removals`, or wait.",
+        "List them with `template-sync changes --pending`; apply them with `template-sync run --accept-removals`, or, unless the "
+        "catalog is empty, wait.",
     ),
     "unconfirmed": Advice(
         "the server: its look-up responses do not confirm the removals",

@@ -33,7 +33,6 @@ DOCUMENTS = {
 }
 NOT_RUN = {
     "python3 -m venv .venv": "installs packages; its last command has another test",
-    ". .venv/bin/activate": "depends on the machine of the reader",
     "export CRUN_API_KEY=": "the sandbox has its own key",
     "template-sync sandbox &": "the test's own sandbox serves instead",
     "template-sync daemon": "does not end; tests/daemon is about it",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 COMMANDS = {
     "run": "Synchronise once.",
-    "daemon": "Synchronise on a schedule until SIGTERM.",
+    "daemon": "Synchronise on a schedule until SIGTERM or Ctrl-C.",
     "demo": "Try it with a sample catalog that changes; needs no API key.",
     "sandbox": "Serve a sample catalog over HTTP, for app development.",
     "status": "Show the status of the catalog, the runs and the feed.",

@@ -32,7 +32,7 @@ MAX_APPLY_SECONDS = 900.0
 
 
 @sync_command(
-    "Synchronise at start if a run is overdue, then on a schedule, until SIGTERM.",
+    "Synchronise at start if a run is overdue, then on a schedule, until SIGTERM or Ctrl-C.",
     *(name for name in RUN_FLAGS if name != "metrics_file"), *DAEMON_FLAGS, needs_key=True, service=True, has_effect=True,
 )  # fmt: skip
 def command(context: Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from copy import copy
@@ -61,6 +62,7 @@ class Catalog:
         self._clock = clock
         self._after_run: int | None = None
         self._snapshot: Connection | None = None
+        self._process: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -77,8 +79,8 @@ class Catalog:
     def snapshot(self) -> Iterator[Catalog]:
         """Open a second catalog, on its own connection, in which all calls see the same state of the database.
 
-        Any thread or task can use it, one at a time. Close it soon: while it is open, a server keeps old rows, and SQLite's log
-        grows. A server closes a snapshot that is idle for a minute.
+        Any thread or task can use it, one at a time; a forked process cannot. Close it soon: while it is open, a server keeps old
+        rows, and SQLite's log grows. A server closes a snapshot that is idle for a minute.
 
         Raises:
             CatalogError: an in-memory SQLite database has no second connection.
@@ -90,7 +92,9 @@ class Catalog:
             if is_in_memory(connection):
                 raise CatalogError("An in-memory SQLite database has no second connection for a snapshot: use a file.")
             require_current(connection)  # the first statement determines the state
-            yield self._copy(connection, self._after_run)
+            opened = self._copy(connection, self._after_run)
+            opened._process = os.getpid()  # noqa: SLF001
+            yield opened
 
     def _copy(self, snapshot: Connection | None, after_run: int | None) -> Catalog:
         other = copy(self)
@@ -345,6 +349,8 @@ class Catalog:
     def _source(self) -> Source:
         if self._snapshot is not None and self._snapshot.closed:
             raise CatalogError("The snapshot is closed: use its catalog inside the with block only.")
+        if self._snapshot is not None and self._process != os.getpid():  # two processes would read each other's responses
+            raise CatalogError("The snapshot belongs to the process that opened it: open another one in this process.")
         return self._engine if self._snapshot is None else self._snapshot
 
     def _require_present(self, what: str) -> None:

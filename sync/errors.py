@@ -6,7 +6,7 @@ the fact is known and printed once, in `commands/base.py`.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class SyncError(Exception):
@@ -31,6 +31,14 @@ class SyncError(Exception):
         super().__init__(message)
         self.hint = hint
         self.code = code or self.default_code
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is unpickled by a call with its `args`, which lack the keyword arguments: a process pool breaks.
+        return _without_init, (type(self), self.args), vars(self)
+
+
+def _without_init(kind: type[SyncError], args: tuple[Any, ...]) -> SyncError:
+    return kind.__new__(kind, *args)
 
 
 class UsageError(SyncError, code="usage", exit_code=2):

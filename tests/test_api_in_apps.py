@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import dataclasses
 import json
 import multiprocessing
+import pickle
 import re
 import traceback
 from pathlib import Path
@@ -17,11 +19,12 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 import sync as package
-from sync import Catalog, CatalogError, Change, Template, UnknownTemplate
+from sync import Catalog, CatalogError, Change, SyncError, Template, UnknownTemplate
 from tests.builders import record, records
 from tests.faults import AFTER, BEFORE, at, sync
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
 
     from tests.builders import Database
@@ -128,6 +131,36 @@ def test_each_forked_process_opens_its_own_connections(database: Database) -> No
             child.join()
         assert len(catalog.templates()) == 2
         catalog._engine.dispose()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_cannot_use_the_snapshot_of_its_parent(database: Database) -> None:
+    sync(records(2), database.engine)
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    with Catalog(database.url) as catalog, catalog.snapshot() as then:
+        for snapshot in (then, then.as_of(1)):
+            child = multiprocessing.get_context("fork").Process(target=read_in_child, args=(snapshot, theirs))
+            child.start()
+            assert "belongs to the process that opened it" in str(ours.recv())
+            child.join()
+        assert len(then.templates()) == 2
+
+
+def test_an_error_passes_from_a_process_of_a_pool_to_its_caller(sqlite: Database) -> None:
+    sync(records(1), sqlite.engine)
+    with Catalog(sqlite.engine) as catalog:
+        calls: list[Callable[[], object]] = [
+            lambda: catalog.template("9"),
+            lambda: catalog.changes(since=7),
+            lambda: catalog.as_of(7),
+            lambda: Catalog("sqlite:///no/such/folder/x.db").count(),
+            lambda: Catalog("other://host/catalog"),
+        ]
+        for call in calls:
+            with pytest.raises(SyncError) as raised:
+                call()
+            for again in (pickle.loads(pickle.dumps(raised.value)), copy.copy(raised.value)):  # noqa: S301 - our own bytes
+                assert (type(again), again.args, vars(again)) == (type(raised.value), raised.value.args, vars(raised.value))
 
 
 @pytest.mark.parametrize("template_id", ["", "x", "a\x00b", "\ud800", "9" * 5000, "é" * 200], ids=ascii)

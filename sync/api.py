@@ -62,7 +62,6 @@ class Catalog:
         self._clock = clock
         self._after_run: int | None = None
         self._snapshot: Connection | None = None
-        self._process: int | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -92,9 +91,8 @@ class Catalog:
             if is_in_memory(connection):
                 raise CatalogError("An in-memory SQLite database has no second connection for a snapshot: use a file.")
             require_current(connection)  # the first statement determines the state
-            opened = self._copy(connection, self._after_run)
-            opened._process = os.getpid()  # noqa: SLF001
-            yield opened
+            connection.info["process"] = os.getpid()
+            yield self._copy(connection, self._after_run)
 
     def _copy(self, snapshot: Connection | None, after_run: int | None) -> Catalog:
         other = copy(self)
@@ -347,11 +345,14 @@ class Catalog:
 
     @property
     def _source(self) -> Source:
-        if self._snapshot is not None and self._snapshot.closed:
+        snapshot = self._snapshot
+        if snapshot is None:
+            return self._engine
+        if snapshot.closed:
             raise CatalogError("The snapshot is closed: use its catalog inside the with block only.")
-        if self._snapshot is not None and self._process != os.getpid():  # two processes would read each other's responses
+        if snapshot.info["process"] != os.getpid():  # two processes would read each other's responses
             raise CatalogError("The snapshot belongs to the process that opened it: open another one in this process.")
-        return self._engine if self._snapshot is None else self._snapshot
+        return snapshot
 
     def _require_present(self, what: str) -> None:
         if self._after_run is not None:

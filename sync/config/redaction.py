@@ -49,7 +49,7 @@ class Redactor:
 
     def value(self, value: Any) -> Any:
         """Replace every secret in a decoded JSON value, keys included; return the same object if it has none."""
-        from sync.catalog.json_values import encode_json  # it takes msgspec, which `--help` does not need
+        from sync.catalog.json_values import encode_json  # it imports msgspec, which `--help` does not need
 
         # One text is searched, not each string, because every decoded record comes here.
         written = encode_json(value)

@@ -10,6 +10,7 @@ import multiprocessing
 import pickle
 import re
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +147,32 @@ def test_a_forked_process_cannot_use_the_snapshot_of_its_parent(database: Databa
         assert len(then.templates()) == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*deleted while still open:ResourceWarning")
+@pytest.mark.parametrize("error", [None, SystemExit(0)])
+def test_a_forked_process_that_leaves_a_snapshot_does_not_end_the_transaction_of_its_parent(
+    database: Database, error: SystemExit | None
+) -> None:
+    sync(records(2), database.engine)
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    catalog = Catalog(database.url)
+    opened = catalog.snapshot()
+
+    def leave_and_read() -> None:
+        opened.__exit__(type(error) if error else None, error, None)
+        read_in_child(catalog, theirs)
+
+    then = opened.__enter__()
+    child = multiprocessing.get_context("fork").Process(target=leave_and_read)
+    child.start()
+    assert ours.recv() == 2, "the child reads over its own connection"
+    child.join()
+    sync(records(3), database.engine)
+    assert (len(then.templates()), len(catalog.templates())) == (2, 3)
+    opened.__exit__(None, None, None)
+    catalog.close()
+
+
 def test_an_error_passes_from_a_process_of_a_pool_to_its_caller(sqlite: Database) -> None:
     sync(records(1), sqlite.engine)
     with Catalog(sqlite.engine) as catalog:
@@ -163,14 +190,24 @@ def test_an_error_passes_from_a_process_of_a_pool_to_its_caller(sqlite: Database
                 assert (type(again), again.args, vars(again)) == (type(raised.value), raised.value.args, vars(raised.value))
 
 
-@pytest.mark.parametrize("template_id", ["", "x", "a\x00b", "\ud800", "9" * 5000, "é" * 200], ids=ascii)
-def test_an_id_that_no_template_has_is_unknown_on_every_engine(database: Database, template_id: str) -> None:
+STORABLE_IDS = ("x", "é" * 200)
+OTHER_IDS: tuple[Any, ...] = ("", "a\x00b", "\ud800", "9" * 5000, 1, True, 10**5000, 1.0, None, b"1", ["1"], {"1": 1}, object())
+
+
+def test_an_id_that_no_template_has_is_unknown_whatever_its_type(database: Database) -> None:
     sync(records(1), database.engine)
     catalog = Catalog(database.engine)
-    for call in (catalog.template, catalog.prices, catalog.price_history, catalog.form):
-        with pytest.raises(UnknownTemplate) as found:
-            call(template_id)
-        assert found.value.template_id == template_id
+    reading: list[Callable[[Any], object]] = [
+        catalog.template, catalog.prices, catalog.price_history, catalog.form, catalog.as_of(1).template,
+    ]  # fmt: skip
+    for template_id in STORABLE_IDS + OTHER_IDS:
+        calls = list(reading)
+        if template_id not in STORABLE_IDS:
+            calls.append(partial(catalog.ensure_fresh, max_age=0))  # it requests an id that a template can have
+        for call in calls:
+            with pytest.raises(UnknownTemplate, match="No template") as found:
+                call(template_id)
+            assert found.value.template_id is template_id
 
 
 def test_every_exception_that_the_documents_name_can_be_imported_from_the_package() -> None:

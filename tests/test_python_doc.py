@@ -58,8 +58,8 @@ with Catalog("postgresql://reader@db/catalog") as catalog:
 
 Reading needs no API key and no right to write: a [read-only role](database.md#a-role-that-may-only-read) or a hot standby
 suffices. The import loads SQLAlchemy, but not httpx, APScheduler or Alembic. Values are typed and immutable; they can be
-compared, pickled and copied, and hashed except `Form`. An invalid argument raises `ValueError`. A valid call that the
-catalog cannot answer raises `CatalogError`.
+compared, pickled and copied, and hashed except `Form`. An invalid argument raises `ValueError`; an id that no template can
+have, of any type, raises `UnknownTemplate`. A valid call that the catalog cannot answer raises `CatalogError`.
 
 - **Terms**: A *run* fetches the whole catalog and records the changes; a *refresh* does this for one template. A template is
   *present* until a run removes it; the database keeps removed templates. The *feed* is the numbered list of all changes; a

@@ -119,10 +119,11 @@ def periods(source: Source, template_id: str, *, after_run: int | None = None) -
 
 
 def check_id(template_id: str) -> str:
-    """Return the id of a template; raise ValueError if it is not a string, UnknownTemplate if no template can have it."""
+    """Return the id of a template; raise UnknownTemplate for a value of any type that no template can have as its id."""
     if not isinstance(template_id, str):
-        raise ValueError(f"template_id: a text, not {template_id!r}.")  # noqa: TRY004 - ValueError for every invalid argument
-    if len(template_id) > _LONGEST_ID or storage_flaw(template_id):
+        kind = type(template_id).__name__
+        raise UnknownTemplate(f"No template can have an id of the type {kind}; ids are strings.", template_id=template_id)
+    if not 0 < len(template_id) <= _LONGEST_ID or storage_flaw(template_id):
         raise UnknownTemplate(f"No template can have the id {template_id[:_LONGEST_ID]!r}.", template_id=template_id)
     return template_id
 

@@ -178,9 +178,24 @@ def reading(source: Source) -> Iterator[sa.Connection]:
         return
     require_file(source)
     options = {} if source.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+    process = os.getpid()
     with translate_errors(source), source.execution_options(**options).begin() as connection:
         if source.dialect.name == "sqlite":
             raw: Any = connection.connection.dbapi_connection
             if not raw.in_transaction:  # in the engine of an app, a SELECT may begin no transaction
                 connection.exec_driver_sql("BEGIN")
-        yield connection
+        try:
+            yield connection
+        finally:
+            if os.getpid() != process:
+                _forget(connection)
+
+
+def _forget(connection: sa.Connection) -> None:
+    """Drop a connection of the parent of this forked process, silently: a COMMIT would end the transaction of the parent."""
+    transaction = connection.get_transaction()
+    if transaction is not None and not connection.invalidated:
+        pooled: Any = connection.connection
+        pooled._connection_record.dbapi_connection = pooled.dbapi_connection = None  # noqa: SLF001 - as SQLAlchemy advises
+        connection.invalidate()
+        transaction.rollback()

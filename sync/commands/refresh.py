@@ -41,9 +41,11 @@ def command(context: Context, *, template_id: str, wait: float) -> None:
     if outcome.plan and (outcome.plan.changes.changes or outcome.plan.changes.unpublished):
         update_gallery(context.settings, engine)
     if outcome.plan and not outcome.plan.snapshot.ids:
-        find_template(engine, template_id)  # raises a usage error for an unknown ID
-        context.out.message(
-            "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it is "
-            "removed."
-        )
+        if find_template(engine, template_id).removed_at is None:  # it raises a usage error for an unknown ID
+            context.out.message(
+                "note: the catalog no longer has this template; the next run, which walks the whole catalog, decides whether it "
+                "is removed."
+            )
+        else:
+            context.out.message("note: this template is removed, and the catalog still does not have it.")
     finish(context.out, outcome, json=context.as_json)

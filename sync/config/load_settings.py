@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.config.settings import DATABASE_ACCOUNT, OPTIONS, Option, Settings
@@ -15,7 +16,6 @@ from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 MASK = "********"
 _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
@@ -65,7 +65,7 @@ def load(
     origins: dict[str, Origin] = {}
     problems: list[str] = []
     secrets: list[str] = []
-    files = {".env": str(dotenv)} if dotenv is not None and layers[1][1] else {}
+    files = {".env": str(dotenv)} if dotenv is not None and dotenv.is_file() else {}
     twins = [f"{option.variable}_FILE" for option in OPTIONS if option.file_twin]
     files |= {name: path for name in twins for _, layer in reversed(layers) if (path := layer.get(name))}
     outranked = _outranked(flags, [layer for _, layer in layers])
@@ -211,6 +211,8 @@ def _paths_in_use(values: Mapping[str, Any], files: Mapping[str, str]) -> list[s
     if site and (owner := owner_of(site, files_in_use(database_url, files))):
         # A directory in place of a missing side file would make the database unusable.
         problems.append(f"SYNC_SITE_DIR: {site} is {owner}, not a directory for the gallery.")
+    elif site and Path(site).exists() and not Path(site).is_dir():
+        problems.append(f"SYNC_SITE_DIR: {site} is a file, not a directory for the gallery.")
     if (metrics := values.get("metrics_file")) and (owner := owner_of(metrics, files_in_use(database_url, others))):
         problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")
     database = files_in_use(database_url, {})

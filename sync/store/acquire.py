@@ -21,6 +21,7 @@ from sync.store.engine import reading, writing
 from sync.store.lease import (
     REFRESH,
     SLACK,
+    UPGRADE,
     Holder,
     Lease,
     close_abandoned,
@@ -178,7 +179,7 @@ class _Attempt:
     def _refuse(self, connection: sa.Connection, holder: Holder) -> LeaseBusy:
         """Return the error of an attempt that finds an active holder; record it, or let this run precede refreshes."""
         age = f", for {max(0.0, (self.run.started_at - holder.since).total_seconds()):.0f} s" if holder.since else ""
-        who = "A refresh" if holder.is_refresh else "Another run"
+        who = "A refresh" if holder.is_refresh else "An upgrade" if holder.name.startswith(UPGRADE) else "Another run"
         message = f"{who} holds the lease: {holder.name}{age}; its lease expires in {holder.seconds_left:.0f} s unless renewed."
         if self._is_refresh:
             return _busy(message)

@@ -47,6 +47,9 @@ SLACK = 1.0
 REFRESH = "refresh"
 """The trigger of a refresh."""
 
+UPGRADE = "db upgrade on "
+"""How the name of an upgrade begins, which has no run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

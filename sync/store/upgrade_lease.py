@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sync.errors import DatabaseError, LeaseBusy
 from sync.store.database_errors import Retry
 from sync.store.engine import writing
-from sync.store.lease import FREE, database_clock, is_dead, process_mark, process_name
+from sync.store.lease import FREE, UPGRADE, database_clock, is_dead, process_mark, process_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -72,7 +72,7 @@ def _try_acquire(engine: sa.Engine) -> tuple[str | None, int | None]:
             return None, None
         if found.left > 0 and not is_dead(found.process):
             return found.holder or "an unnamed process", None
-        mine: dict[str, Any] = {"holder": f"db upgrade on {process_name()}", "process": process_mark(), "fence": found.fence + 1}
+        mine: dict[str, Any] = {"holder": f"{UPGRADE}{process_name()}", "process": process_mark(), "fence": found.fence + 1}
         if "ttl" in {column["name"] for column in inspector.get_columns(_ROW.name)}:  # revision 0001 does not have it
             mine["ttl"] = _UPGRADE_TTL
         mine["expires"] = database_clock(connection) + _UPGRADE_TTL

@@ -133,6 +133,16 @@ def test_refresh_stores_the_change_of_one_template(tmp_path: Path) -> None:
     assert (shown["present"], shown["last_success"]["trigger"]) == (5, "run")
 
 
+def test_refresh_of_a_removed_template_says_that_it_is_removed(tmp_path: Path) -> None:
+    with Sandbox(records(5)) as server:
+        template_sync("run", folder=tmp_path, variables=of_sandbox(server))
+        server.replace(records(4))
+        template_sync("run", folder=tmp_path, variables=of_sandbox(server))
+        refreshed = template_sync("refresh", "5", folder=tmp_path, variables=of_sandbox(server))
+    assert (refreshed.code, refreshed.out.startswith("no changes")) == (0, True)
+    assert "note: this template is removed, and the catalog still does not have it.\n" in refreshed.err
+
+
 def test_refresh_waits_for_the_lease_as_long_as_requested(sqlite: Database, tmp_path: Path) -> None:
     take_lease(sqlite.engine)
     sqlite.engine.dispose()

@@ -107,6 +107,20 @@ def test_a_backup_does_not_require_a_valid_file_of_webhooks(settings: dict[str, 
     assert template_sync("db", "backup", "copy.db", folder=tmp_path, variables=settings).code == 0
 
 
+def test_a_gallery_in_place_of_a_file_or_device_is_refused_before_any_request(settings: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "notes").write_text("kept")
+    for path in ("notes", "/dev/null"):
+        refused = template_sync("run", folder=tmp_path, variables={**settings, "SYNC_SITE_DIR": path})
+        expected = f"error: SYNC_SITE_DIR: {path} is a file, not a directory for the gallery.\n"
+        assert (refused.code, refused.err.startswith(expected)) == (78, True), refused.err
+
+
+def test_an_empty_file_of_settings_is_in_use(settings: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("# none yet\n")
+    refused = template_sync("db", "backup", ".env", folder=tmp_path, variables=settings)
+    assert (refused.code, ".env is the file of .env." in refused.err) == (2, True)
+
+
 def test_a_database_that_is_the_file_of_a_setting_is_refused(settings: dict[str, str], tmp_path: Path) -> None:
     refused = template_sync("status", folder=tmp_path, variables={**settings, "DATABASE_URL": "sqlite:///hooks.toml"})
     assert (refused.code, "SYNC_WEBHOOKS_FILE: hooks.toml is the database" in refused.err) == (78, True)

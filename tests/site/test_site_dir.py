@@ -65,13 +65,13 @@ def test_a_daemon_updates_the_gallery_after_every_change(tmp_path: Path) -> None
 
 
 def test_a_gallery_that_cannot_be_written_is_reported_and_fails_no_run(tmp_path: Path) -> None:
-    (tmp_path / "gallery").write_text("a file")
+    (tmp_path / "shop").write_text("a file")
     with Sandbox(records(2)) as sandbox:
-        variables = of_sandbox(sandbox, SYNC_SITE_DIR="gallery", SYNC_METRICS_FILE=str(tmp_path / "metrics"))
+        variables = of_sandbox(sandbox, SYNC_SITE_DIR="shop/gallery", SYNC_METRICS_FILE=str(tmp_path / "metrics"))
         result = template_sync("run", "--json", folder=tmp_path, variables=variables)
     assert (result.code, json.loads(result.out)["status"]) == (0, "succeeded")
     assert "site_not_written" in result.err
-    assert "gallery is not a directory" in result.err
+    assert "shop/gallery could not be written: Not a directory." in result.err
     assert "template_sync_site_written 0.0" in (tmp_path / "metrics").read_text()
 
 

@@ -80,7 +80,7 @@ def test_a_run_during_an_upgrade_is_skipped(database: Database) -> None:
         with database.engine.connect() as connection:
             left = leases.current_holder(connection).seconds_left
     assert outcome.run.status is Status.SKIPPED
-    assert "Another run holds the lease: db upgrade on " in str(outcome.run.error)
+    assert "An upgrade holds the lease: db upgrade on " in str(outcome.run.error)
     assert left > 3000, "an upgrade holds the lease longer than the TTL of the last run"
     assert sync(BEFORE, database.engine).error is None
 

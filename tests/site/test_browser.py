@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync import Catalog
 from sync.sandbox.catalog import make_catalog
 from tests.builders import run_with
 from tests.site.sites import bare
@@ -103,6 +104,25 @@ def test_a_link_sets_no_filter_that_is_not_visible(given: str, shown: str, from_
     assert page.locator("[name=max_price]").input_value() == shown
     assert from_disk.ids() == (["2"] if shown else ALL)
     assert page.locator("[type=reset]").is_visible() == bool(shown)
+
+
+@pytest.mark.long
+def test_a_negative_price_limit_that_is_typed_is_no_filter_as_in_a_link(from_disk: WatchedPage) -> None:
+    page = from_disk.open()
+    chosen(page, max_price="-1")
+    assert from_disk.ids() == ALL
+    assert "max_price" not in page.url
+
+
+@pytest.mark.long
+def test_the_gallery_finds_what_the_catalog_finds(site: Site, watch: Watch) -> None:
+    titles = ["Straße", "STRAẞE", "KAPI", "kapı", "Işık", "Οδός", "FINAL", "Café"]
+    catalog = [bare(str(at), Title=title) for at, title in enumerate(titles)]
+    here = watch(site.after(catalog, stale_after=10.0**10).folder.as_uri())
+    page = here.open()
+    for word in ("strasse", "STRASSE", "ẞ", "ß", "i", "ı", "isik", "kapi", "KAPI", "ΟΔΟΣ", "οδος", "ﬁ", "cafe\u0301"):
+        page.locator("input[type=search]").fill(word)
+        assert sorted(here.ids()) == [each.template_id for each in Catalog(site.engine).templates(search=word)], word
 
 
 @pytest.mark.long

@@ -11,8 +11,9 @@
   const count = document.getElementById("count");
   const clear = form.querySelector("[type=reset]");
   const skeleton = document.getElementById("card").content.firstElementChild;
-  // As `fold` in sync/catalog/selection.py: upper case first, because only that expands ß as case folding does.
-  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toUpperCase().toLowerCase().replaceAll("ς", "σ");
+  // As `fold` in sync/catalog/selection.py. Case folding is lower, upper, lower case (ẞ, ß, SS, ss), except of ı, which stays.
+  const foldCase = (part) => part.toLowerCase().toUpperCase().toLowerCase();
+  const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").replace(/[^ı]+/g, foldCase).replaceAll("ς", "σ");
 
   // Each facet: its values, and the values of each row.
   const tagValues = [...new Set(words.tags.map(([zh, en]) => en || zh))];
@@ -228,7 +229,7 @@
   }
 
   function chosen() {
-    const state = { search: form.elements.search.value.trim(), max_price: form.elements.max_price.value, sort: form.elements.sort.value };
+    const state = { search: form.elements.search.value.trim(), max_price: credits(form.elements.max_price.value), sort: form.elements.sort.value };
     for (const name of names) state[name] = form.elements[name].value;
     return state;
   }

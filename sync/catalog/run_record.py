@@ -165,7 +165,7 @@ BY_CODE = {
 
 _BY_STATUS = {
     Status.DEFERRED: "the server, which asks to retry later",
-    Status.SKIPPED: "another run, a refresh or an upgrade was active",
+    Status.SKIPPED: "another run was active",
     Status.INTERRUPTED: "the run was stopped",
     Status.INCOMPLETE: "the server: its responses are inconsistent, or changed during the walk",
 }

@@ -188,7 +188,7 @@ def make_selection(
 def check_count(name: str, count: int | None) -> int | None:
     """Return a count, None for no limit; raise ValueError for anything but a non-negative integer."""
     if count is not None and (not isinstance(count, int) or isinstance(count, bool) or not 0 <= count < 2**31):
-        raise ValueError(f"{name}: a whole number from 0 on, not {count!r}.")
+        raise ValueError(f"{name}: a whole number from 0 to 2147483647, not {count!r}.")
     return count
 
 

@@ -150,7 +150,7 @@ def template(
     document, gone = stored.document, stored.removed_at is not None
     template_id = document["template_id"]
     periods = dump.periods.get(template_id, ())
-    beside = {name: f"../{url}" for name in ("cover", "preview") if (url := card[name]) and not url.startswith("https:")}
+    beside = {name: f"../{url}" for name in ("cover", "preview") if (url := card[name]) and url.startswith("media/")}
     form, quoted = Form(document), escape_bidi(template_id).replace("'", "''")
     return {
         "c": {**card, **beside},

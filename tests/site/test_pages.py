@@ -59,6 +59,13 @@ def test_the_page_of_a_template_shows_every_field(site: Site) -> None:
         assert value in shown, value
 
 
+def test_a_url_whose_scheme_is_in_upper_case_is_used_unchanged(site: Site) -> None:
+    urls = {"Cover": "HTTPS://MEDIA.EXAMPLE/1.webp", "PreviewVideo": "Https://media.example/1.mp4"}
+    page = site.after([record("1", **urls)]).text("templates/1.html")
+    for url in urls.values():
+        assert f'src="{url}"' in page
+
+
 def test_the_page_of_a_template_shows_its_times_runs_and_changes(site: Site) -> None:
     site.after(FIRST, THEN)
 

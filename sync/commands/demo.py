@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +12,13 @@ from sync.commands.base import DATABASE_FLAGS, LOG_FLAGS, Context, now, sync_com
 from sync.commands.output import progress_on_terminal
 from sync.commands.run import changes_output, finish, open_endpoint, outcome_output
 from sync.commands.sandbox import SEED, catalog_size
-from sync.commands.site import describe_build, require_renderer, write
+from sync.commands.site import Folder, describe_build, require_renderer, write
 from sync.errors import ConfigurationError
 from sync.text import count_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy import Engine
 
     from sync.sandbox.server import Sandbox
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @catalog_size(minimum=1)
 @SEED
-@click.option("--site", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Also write the gallery to DIR.")
+@click.option("--site", "folder", metavar="DIR", type=Folder(), help="Also write the gallery to DIR.")
 def command(context: Context, *, templates: int, seed: int, folder: Path | None) -> None:
     """Run the demo."""
     if folder is not None:

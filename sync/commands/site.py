@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from sync.config.settings import Settings
     from sync.outputs.commands import SiteBuilt
     from sync.site.covers import MediaCopier
+
+
+class Folder(click.Path):
+    """A directory to write to; an empty name, as of an unset variable, is refused, because it would mean the current one."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Convert the name."""
+        if value == "":
+            self.fail("the name of the directory is empty.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def require_renderer(required_by: str) -> None:
@@ -78,7 +91,7 @@ def _sample_media(url: str) -> bytes:
     "changed files are written.",
     *DATABASE_FLAGS, quiet=True, has_effect=True, json="Print the result as JSON.",
 )  # fmt: skip
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=Folder())
 @click.option("--base-url", "site_url", metavar="URL", help="Public URL of the site; adds a sitemap and canonical links.")
 @click.option("--covers", is_flag=True, help="Also store copies of the covers. [SYNC_SITE_COVERS]")
 def command(context: Context, *, folder: Path, site_url: str | None, covers: bool) -> None:
@@ -106,8 +119,11 @@ def _site_address(url: str | None) -> str | None:
     try:
         parts = urlsplit(url)
         good = parts.scheme in {"http", "https"} and parts.hostname and not parts.query and not parts.fragment and url.isascii()
+        good = good and "@" not in parts.netloc and parts.port != 0  # `port` raises ValueError for an invalid one
     except ValueError:
         good = False
     if not good or not url.isprintable() or any(char in url for char in " \"'<>\\"):
-        raise UsageError("--base-url: expected an http or https address without ? and #, such as https://example.com/templates/.")
+        raise UsageError(
+            "--base-url: expected an http or https address without user name, ? and #, such as https://example.com/templates/."
+        )
     return url if url.endswith("/") else f"{url}/"

@@ -321,8 +321,8 @@ def test_a_link_or_pipe_in_place_of_a_file_of_the_site_is_neither_followed_nor_o
 
 
 def test_the_command_reports_its_result_and_refuses_an_invalid_base_url(site: Site, sqlite: Database, tmp_path: Path) -> None:
-    paths = ("\x01", "a\nb", "\u00e9", "'")
-    urls = ("javascript:alert(1)", "https://", *(f"https://e.com/{each}" for each in paths))
+    places = ("user:password@e.com/", "e.com:99999/", *(f"e.com/{each}" for each in ("\x01", "a\nb", "\u00e9", "'")))
+    urls = ("javascript:alert(1)", "https://", *(f"https://{each}" for each in places))
     first, second, *refused = (
         template_sync("site", "out", *flags, folder=tmp_path, variables={"DATABASE_URL": sqlite.url})
         for flags in (["--json"], [], *(["--base-url", url] for url in urls))
@@ -331,6 +331,12 @@ def test_the_command_reports_its_result_and_refuses_an_invalid_base_url(site: Si
     assert (second.code, second.out) == (0, "out/index.html: 4 templates, nothing new\n")
     assert [(each.code, each.out) for each in refused] == [(2, "")] * len(urls)
     assert all(each.err.startswith("error: --base-url: expected") for each in refused)
+
+
+@pytest.mark.parametrize("command", [("site",), ("demo", "--site")])
+def test_a_directory_with_an_empty_name_is_refused(command: tuple[str, ...], tmp_path: Path) -> None:
+    refused = template_sync(*command, "", folder=tmp_path)
+    assert (refused.code, "the name of the directory is empty." in refused.err, list(tmp_path.iterdir())) == (2, True, [])
 
 
 def test_the_gallery_of_the_demo_contains_the_files_of_the_sandbox(tmp_path: Path) -> None:

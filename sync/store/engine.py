@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy.engine import ExceptionContext
+    from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 
 def open_engine(database_url: str | sa.URL, *, lock_timeout: float = server_hosts.BUSY_SECONDS) -> sa.Engine:
@@ -125,6 +126,11 @@ _ENGINES: WeakSet[sa.Engine] = WeakSet()
 def reconnect_after_fork(engine: sa.Engine) -> None:
     """Make each forked process open its own connections: processes that share one would read each other's responses."""
     _ENGINES.add(engine)
+    event.listen(engine, "checkout", _keep_record)
+
+
+def _keep_record(_connection: Any, record: ConnectionPoolEntry, _pooled: PoolProxiedConnection) -> None:
+    record.info["record"] = ref(record)  # for `_forget`
 
 
 def _drop_pools() -> None:
@@ -196,6 +202,6 @@ def _forget(connection: sa.Connection) -> None:
     transaction = connection.get_transaction()
     if transaction is not None and not connection.invalidated:
         pooled: Any = connection.connection
-        pooled._connection_record.dbapi_connection = pooled.dbapi_connection = None  # noqa: SLF001 - as SQLAlchemy advises
+        connection.info["record"]().dbapi_connection = pooled.dbapi_connection = None  # so that nothing is sent to close it
         connection.invalidate()
         transaction.rollback()

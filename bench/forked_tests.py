@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from mutation import Mutant
 
 CPU_SECONDS, SECONDS = 10, 120
-"""Seconds; a test that takes longer counts as failed, because the mutant loops or waits without end."""
+"""In addition to twice the time of all tests with the original source. Tests that take longer count as failed, because the mutant
+loops or waits without end."""
 OPTIONS = ["-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-profile", "mutants"]
 OPTIONS += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 
@@ -91,7 +92,7 @@ class InProcess:
                     return False
             return True
 
-        return not in_child(work)
+        return not in_child(work, self.seconds)
 
     def _require_own_code_to_pass(self, items: Sequence[pytest.Item], function: str) -> None:
         """Require the tests to pass with a function's own code put in, once for each function."""
@@ -162,11 +163,12 @@ def noticed_in_new_process(module: str, source: str, tests: Sequence[str], secon
         sys.meta_path.insert(0, _Instead(module, source, file))
         return pytest.main([*OPTIONS, *_OF_A_CHILD, *tests], plugins=[_Quickest(seconds)]) == pytest.ExitCode.OK
 
-    return not in_child(work)
+    return not in_child(work, seconds)
 
 
-def in_child(work: Callable[[], bool]) -> bool:
-    """Call a function in a forked process without output; return whether it ended and returned true."""
+def in_child(work: Callable[[], bool], seconds: dict[str, float]) -> bool:
+    """Call a function in a forked process without output; return whether it ended in time, and returned true."""
+    more = 2 * int(sum(seconds.values()))
     child = os.fork()
     if child == 0:
         code = 1
@@ -174,9 +176,9 @@ def in_child(work: Callable[[], bool]) -> bool:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             os.dup2(null, 2)
-            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS + more, CPU_SECONDS + more))
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(SECONDS)
+            signal.alarm(SECONDS + more)
             code = 0 if work() else 1
         finally:
             os._exit(code)

@@ -67,6 +67,8 @@ def measure(module: str, configured: Mapping[str, Any]) -> bool:
         passed = pytest.main([*OPTIONS, *OF_THE_PARENT, *tests], plugins=[watcher]) == pytest.ExitCode.OK
     if not passed:
         sys.exit(f"{output.getvalue()[-_SHOWN:]}\n{module}: its tests fail without a mutant.")
+    if watcher.unnoticed and noticed_in_new_process(name, source, tests, watcher.seconds):
+        sys.exit(f"{module}: its tests fail in a new process without a mutant.")
     living = [mutant for mutant in watcher.unnoticed if not noticed_in_new_process(name, mutant.source, tests, watcher.seconds)]
     delete_files()
     known = configured.get("equivalent", {})

@@ -161,11 +161,30 @@ def test_a_change_can_have_any_unknown_field_and_one_form_of_times() -> None:
     for kind, document, before, valid in (
         ("added", template, None, True), ("added", None, None, False), ("changed", None, template, False),
         ("removed", None, template, True), ("removed", None, None, True), ("removed", template, None, False),
+        ("removed", None, "a text", False),
     ):  # fmt: skip
         assert check.is_valid({**change, "kind": kind, "document": document, "before": before}) == valid, kind
     assert not check.is_valid({**change, "at": "2026-01-01 00:00:00"})
     assert not check.is_valid({**change, "kind": "renamed"})
     assert not check.is_valid({**change, "fields": [{**field, "was": 1}]})
+
+
+def test_a_change_is_a_union_of_one_type_for_each_kind() -> None:
+    for found in (schema("diff")["$defs"], everything()["$defs"]):
+        assert found["NetChange"] == {
+            "title": "NetChange",
+            "description": "One difference between the catalogs at two points in time.",
+            "anyOf": [{"$ref": f"#/$defs/{kind}NetChange"} for kind in ("Added", "Changed", "Removed")],
+        }
+        kind = {"type": "string", "enum": ["removed"], "description": "kind of change"}
+        assert found["RemovedNetChange"]["properties"]["kind"] == kind
+
+
+def test_the_values_of_a_template_have_descriptions_and_examples() -> None:
+    template, price = types()["Template"]["properties"], types()["Price"]["properties"]
+    assert template["template_id"] == {"type": "string", "description": "template ID", "examples": ["104909826"]}
+    assert template["aspect_ratios"]["items"] == {"type": "string", "description": "aspect ratio", "examples": ["9:16"]}
+    assert price["resolution"] == {"type": "string", "description": "resolution, such as `720p`", "examples": ["720p"]}
 
 
 def test_open_objects_and_any_values_are_declared_for_generators() -> None:

@@ -138,7 +138,7 @@ class Recording:
         self.failure = failure
         file, self._file = self._file, None
         with suppress(OSError):
-            Path(self._name).unlink(missing_ok=True)
+            Path(self._name).unlink()  # it is missing if it has replaced the target
         if file is not None:
             with suppress(OSError):  # the file is deleted
                 file.close()

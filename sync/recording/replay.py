@@ -93,19 +93,19 @@ class Replay:
             return left.pop() if len(left) > 1 else left[0]
 
 
-def open_recording(file: str | Path) -> Replay:
-    """Read a recording from a file.
+def open_recording(file: str | Path, *, most: int = MOST_BYTES) -> Replay:
+    """Read a recording from a file of at most so many bytes.
 
     Raises:
         UsageError: the file cannot be read, is too large, or is not a recording.
     """
     try:
         with Path(file).open("rb") as source:
-            content = source.read(MOST_BYTES + 1)
+            content = source.read(most + 1)
     except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
         raise UsageError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
-    if len(content) > MOST_BYTES:
-        raise UsageError(f"{file} has more than {MOST_BYTES} bytes.")
+    if len(content) > most:
+        raise UsageError(f"{file} has more than {most} bytes.")
     try:
         return Replay(*read_recording(content.splitlines()))
     except ValueError as error:

@@ -40,14 +40,34 @@ def test_a_request_gets_its_responses_in_order_and_then_the_last_one_repeatedly(
 
 def test_an_invalid_recording_is_rejected_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "odd.jsonl").write_text(f"{first_line(RUN)}\n{{}}")
-    with pytest.raises(UsageError, match=r"odd\.jsonl is not a recording: line 2: it is not a line of a recording"):
+    with pytest.raises(UsageError) as invalid:
         open_recording(tmp_path / "odd.jsonl")
+    assert str(invalid.value) == f"{tmp_path}/odd.jsonl is not a recording: line 2: it is not a line of a recording."
+    assert invalid.value.hint == "`template-sync run --record FILE` writes one."
 
 
-def test_a_file_that_cannot_be_read_is_reported_in_one_sentence(tmp_path: Path) -> None:
-    for name in (tmp_path, tmp_path / "none", f"{tmp_path}/a\0b"):
-        with pytest.raises(UsageError, match="cannot be read"):
-            open_recording(name)
+@pytest.mark.parametrize(("name", "reason"), [
+    ("", "Is a directory"), ("none", "No such file or directory"), ("a\0b", "embedded null byte"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_read_is_reported_in_one_sentence(name: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as unreadable:
+        open_recording(f"{tmp_path}/{name}")
+    assert str(unreadable.value) == f"{tmp_path}/{name} cannot be read: {reason}."
+
+
+def test_a_recording_larger_than_the_limit_is_rejected(tmp_path: Path) -> None:
+    (tmp_path / "seen.jsonl").write_text(first_line(RUN))
+    size = len(first_line(RUN))
+    assert open_recording(tmp_path / "seen.jsonl", most=size).count == 0
+    with pytest.raises(UsageError) as too_large:
+        open_recording(tmp_path / "seen.jsonl", most=size - 1)
+    assert str(too_large.value) == f"{tmp_path}/seen.jsonl has more than {size - 1} bytes."
+
+
+def test_an_empty_parameter_belongs_to_a_request() -> None:
+    recording = Replay(RUN, answers("a", tag="", page="1"))
+    assert recording.next_response("page=1&tag=") == answers("a", tag="", page="1")[0]
+    assert recording.next_response("page=1") is None
 
 
 def test_a_template_that_disappears_during_an_outage_is_removed_by_its_look_up(database: Database) -> None:

@@ -1,10 +1,11 @@
-"""Valid URLs and Host headers; no error repeats the URL."""
+"""Valid URLs, Host headers, origins and names of SQLite databases; no error repeats a URL."""
 
 from __future__ import annotations
 
 import pytest
 
-from sync.config.addresses import LOOPBACK, http_url, is_loopback_name
+from sync.config.addresses import LOOPBACK, LOOPBACK_ORIGIN, http_url, is_loopback_name, require_same_origin, sqlite_path
+from sync.errors import OtherOrigin
 
 EXPECTED = "a URL such as https://api.crun.ai"
 
@@ -72,3 +73,29 @@ def test_loopback_names_may_have_a_port(host: str) -> None:
 ])  # fmt: skip
 def test_another_name_is_not_loopback(host: str) -> None:
     assert is_loopback_name(host) is False
+
+
+OTHER = "https://api.crunai.com"
+
+
+@pytest.mark.parametrize("recorded", [None, OTHER])
+def test_the_recorded_origin_and_a_first_one_are_accepted(recorded: str | None) -> None:
+    require_same_origin(recorded, OTHER)
+
+
+@pytest.mark.parametrize(("recorded", "configured", "named"), [
+    (OTHER, "https://api.crun.ai", f"{OTHER}, but CRUN_BASE_URL is https://api.crun.ai"),
+    (OTHER, LOOPBACK_ORIGIN, f"{OTHER}, but CRUN_BASE_URL is a loopback address (a sandbox)"),
+    (LOOPBACK_ORIGIN, OTHER, f"a loopback address (a sandbox), but CRUN_BASE_URL is {OTHER}"),
+])  # fmt: skip
+def test_another_origin_is_refused_with_both_names(recorded: str, configured: str, named: str) -> None:
+    with pytest.raises(OtherOrigin) as refused:
+        require_same_origin(recorded, configured)
+    assert str(refused.value) == f"The database is a copy of the catalog at {named}."
+
+
+@pytest.mark.parametrize(("name", "path"), [
+    ("a%20b.db", "a%20b.db"), ("file:a%20b.db", "a b.db"), (":memory:", ":memory:"), ("file::memory:", ":memory:"),
+])  # fmt: skip
+def test_the_name_of_a_sqlite_database_is_decoded_if_it_is_a_uri(name: str, path: str) -> None:
+    assert sqlite_path(name) == path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -289,15 +289,36 @@ def test_many_templates_at_once_are_written_and_removed_in_batches(database: Dat
     assert anomalies(database) == []
 
 
+def _first_lease(database: Database, run: Run) -> leases.Lease:
+    """Return the lease that the only run had."""
+    assert run.run_id is not None
+    assert run.fence is not None
+    return leases.Lease(run.run_id, run.fence, 60.0, database.rows("sync_runs")[0]["token"])
+
+
 def test_closing_a_run_twice_leaves_its_row_unchanged(database: Database) -> None:
-    outcome = sync(BEFORE, database.engine)
+    run = sync(BEFORE, database.engine).run
     before = database.rows("sync_runs")
-    assert outcome.run.run_id is not None
-    assert outcome.run.fence is not None
-    token = database.rows("sync_runs")[0]["token"]
-    lease = leases.Lease(outcome.run.run_id, outcome.run.fence, 60.0, token)
-    Store(database.engine).close(lease, replace(outcome.run, status=Status.FAILED, error="too late"))
+    Store(database.engine).close(_first_lease(database, run), replace(run, status=Status.FAILED, error="too late"))
     assert database.rows("sync_runs") == before
+
+
+@pytest.mark.parametrize(("seconds", "recorded"), [(0.5, 0.0), (1.0, 0.0), (1.5, 1.5)])
+def test_a_transaction_that_took_longer_than_a_second_ends_when_it_was_committed(
+    seconds: float, recorded: float, database: Database
+) -> None:
+    run = sync(BEFORE, database.engine).run
+    assert run.finished_at is not None
+    corrected = Store(database.engine).correct_end(_first_lease(database, run), run, run.finished_at + timedelta(seconds=seconds))
+    assert corrected == replace(run, finished_at=run.finished_at + timedelta(seconds=recorded))
+    (stored,) = status.runs(database.engine, 2)
+    assert stored.finished_at == corrected.finished_at
+
+
+def test_an_incomplete_stored_document_ends_the_run(database: Database) -> None:
+    sync(BEFORE, database.engine)
+    database.execute("UPDATE template_versions SET document = '{}' WHERE template_id = '3'")
+    _refuses(database, "template_versions holds an incomplete document of template 3.", "Restore a backup; nothing was applied.")
 
 
 @pytest.mark.parametrize("table", ["sync_lease", "sync_state"])
@@ -323,7 +344,7 @@ def test_a_run_that_failed_before_the_lease_gets_a_row_and_leaves_the_lease(data
     failed = Run(None, "daemon", Status.FAILED, now, now, error_code="configuration", error="No key.")
     recorded = store.record_failed(failed)
     (row, _) = status.runs(database.engine, 2)
-    assert row == recorded
+    assert (row, row.holder) == (recorded, leases.process_name())
     assert (row.run_id, row.status, row.error) == (lease.run_id + 1, Status.FAILED, "No key.")
     with writing(database.engine) as connection:
         leases.check_fence(connection, lease)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
+from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -77,7 +78,7 @@ def ratio_class(ratio: str | None) -> int:
         wanted = across / down
     except (ValueError, ZeroDivisionError):
         return RATIOS.index("9:16")
-    return min(range(len(RATIOS)), key=lambda at: abs(_RATIOS[at] - wanted)) if 0 < wanted < 10**6 else 1
+    return min(range(len(RATIOS)), key=lambda at: abs(_RATIOS[at] - wanted)) if 0 < wanted < inf else 1
 
 
 def card(stored: Stored, copies: Mapping[str, str]) -> dict[str, Any]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sync.catalog.document import DOCUMENT_KEYS
 from sync.catalog.feed import REASONS
+from sync.reader.catalog_dump import Event
+from sync.reader.stored_templates import Stored
 from sync.site import words
-from sync.site.cards import RATIOS, page_name, price_range, ratio_class, safe_url
+from sync.site.cards import RATIOS, card, marks_of, page_name, price_range, ratio_class, safe_url
 from sync.site.data import script
+from tests.catalog.runs import base, document_of
+
+LAST = datetime(2026, 1, 20, 12, 0, 0, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,78 @@ def test_prices_are_shown_as_a_range_one_number_or_nothing() -> None:
     assert price_range([355.2, 166.5]) == "166.5 \u2013 355.2"
     assert price_range([99]) == "99"
     assert price_range([]) is None
+
+
+def card_of(copies: dict[str, str], **fields: Any) -> dict[str, Any]:
+    return card(Stored(document_of(base("1", **fields)), "", LAST, LAST, None, 1, 1, None), copies)
+
+
+def test_a_card_has_the_values_of_its_template() -> None:
+    cover, preview = "https://media.example/1.jpeg", "https://media.example/1.mp4"
+    shown = card_of(
+        {cover: "media/1.jpeg"}, Title="战\u202e", Title_en="Fight", Cover=f"{cover}?x=1", PreviewVideo=f"{preview}?x=1",
+        CoverAspectRatio="16:9", ConsumeItems=[{"Resolution": "720p", "Credit": 2}, {"Resolution": "480p", "Credit": 1.5}],
+        Tags=["热门"], Tags_en=["Hot\u202e"],
+    )  # fmt: skip
+    assert shown == {
+        "id": "1", "page": "1.html", "title": "战\\u202e", "title_en": "Fight", "glyph": ("F", "战"),
+        "cover": "media/1.jpeg", "preview": f"{preview}?x=1", "ratio": RATIOS.index("16:9"), "tone": 6, "price": "1.5 \u2013 2",
+        "tags": [("热门", "Hot\\u202e")],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("title", "title_en", "shown"), [
+    ("战斗", None, ("战斗", "", ("战", "战"))), (None, "Fight", ("", "Fight", ("F", "F"))), (None, None, ("", "1", ("1", "1"))),
+])  # fmt: skip
+def test_a_card_shows_one_title_twice_or_the_id(title: str | None, title_en: str | None, shown: tuple[Any, ...]) -> None:
+    values = card_of({}, Title=title, Title_en=title_en, Cover=None, Tags=["新"], Tags_en=None)
+    assert (values["title"], values["title_en"], values["glyph"]) == shown
+    assert (values["cover"], values["tags"]) == (None, [("新", "新")])
+
+
+def marks(*events: tuple[int, timedelta, str, str, tuple[Any, ...]]) -> tuple[dict[str, str], dict[str, int]]:
+    """Return the marks after events (run, time before the last event, template, kind, prices); run 1 is the first fill."""
+    found = [
+        Event(seq, run, LAST - before, template_id, kind, tuple(
+            {"field": f"consume_items.{resolution}", "old": old, "new": new} for resolution, old, new in prices
+        ), None, ())
+        for seq, (run, before, template_id, kind, prices) in enumerate(events, 1)
+    ]  # fmt: skip
+    dump: Any = SimpleNamespace(events=tuple(found), filled_run_id=1)
+    return marks_of(dump)
+
+
+NOW, DAY = timedelta(0), timedelta(days=1)
+
+
+def test_an_addition_is_new_for_two_weeks_unless_it_is_of_the_first_fill() -> None:
+    assert marks((1, NOW, "1", "added", ()), (2, NOW, "2", "added", ())) == ({"2": "2026-01-20T12:00:00Z"}, {})
+    assert marks(
+        (2, 14 * DAY + timedelta(seconds=1), "1", "added", ()),
+        (3, 14 * DAY, "2", "added", ()),
+        (4, 3 * DAY, "3", "added", ()),
+        (5, 2 * DAY, "3", "removed", ()),
+        (6, 1 * DAY, "3", "added", ()),
+        (7, NOW, "2", "changed", ()),
+    ) == ({"2": "2026-01-06T12:00:00Z", "3": "2026-01-19T12:00:00Z"}, {})
+
+
+PERCENT: dict[tuple[tuple[str, float | None, float | None], ...], int | None] = {
+    (("720p", 1, 2),): 100, (("720p", 3, 4),): 33, (("720p", 100, 50),): -50, (("720p", 200, 200.5),): 1,
+    (("720p", 200, 199.5),): -1, (("720p", 100, 100.7),): 1, (("720p", 5, None),): None, (("720p", None, 5),): None,
+    (("720p", 0, 5),): None, (("480p", 5, None), ("720p", 100, 110), ("1080p", 100, 150)): 10, (): None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("prices", PERCENT)
+def test_a_card_shows_the_first_moved_price_in_percent(prices: tuple[Any, ...]) -> None:
+    percent = PERCENT[prices]
+    assert marks((2, NOW, "1", "changed", prices)) == ({}, {} if percent is None else {"1": percent})
+
+
+def test_a_card_shows_the_newest_price_change() -> None:
+    changes = [(run, NOW, "1", "changed", (("720p", *moved),)) for run, moved in ((2, (100, 200)), (3, (200, 300)))]
+    assert marks(*changes) == ({}, {"1": 50})
 
 
 def test_data_in_a_script_element_cannot_end_the_element() -> None:

@@ -78,6 +78,10 @@ def test_another_name_is_not_loopback(host: str) -> None:
 OTHER = "https://api.crunai.com"
 
 
+def test_the_recorded_origin_of_loopback_addresses_is_the_same_in_every_version() -> None:
+    assert LOOPBACK_ORIGIN == "loopback"
+
+
 @pytest.mark.parametrize("recorded", [None, OTHER])
 def test_the_recorded_origin_and_a_first_one_are_accepted(recorded: str | None) -> None:
     require_same_origin(recorded, OTHER)

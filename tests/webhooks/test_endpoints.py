@@ -171,7 +171,8 @@ def test_http_to_a_public_address_is_refused_without_showing_it(url: str) -> Non
 
 @pytest.mark.parametrize("address", [
     "169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe",
-    "2002:a9fe:a9fe::", "fd00:ec2::254", "100.100.100.200", "::ffff:100.100.100.200", "192.0.0.192", "168.63.129.16",
+    "2002:a9fe:a9fe::", "fd00:ec2::254", "fd00:ec2::254%eth0", "100.100.100.200", "::ffff:100.100.100.200", "192.0.0.192",
+    "168.63.129.16",
 ])  # fmt: skip
 def test_link_local_addresses_and_metadata_services_are_refused(address: str) -> None:
     assert not Endpoint("shop", "https://example.com/", ()).is_permitted(address)

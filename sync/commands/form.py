@@ -55,20 +55,18 @@ def command(
     if file is not None:
         _validate(context, form, file, removed_at)
     elif example or request:
-        context.out.json(_example_or_request(form, context.settings.base_url if request else None, resolution, removed_at))
+        context.out.json(_example_or_request(form, context.settings.base_url if request else None, resolution))
     else:
         context.out.json(form.schema)
 
 
-def _example_or_request(
-    form: Form, base_url: str | None, resolution: str | None, removed_at: str | None
-) -> GenerationInput | GenerationRequest:
+def _example_or_request(form: Form, base_url: str | None, resolution: str | None) -> GenerationInput | GenerationRequest:
     from sync.outputs.commands import GenerationInput, GenerationRequest
 
     try:
         if base_url is None:
             return GenerationInput(**form.example(resolution))
-        return GenerationRequest(**form.request(form.example(resolution), base_url=base_url), removed_at=removed_at)
+        return GenerationRequest(**form.request(form.example(resolution), base_url=base_url))
     except ValueError as error:
         raise UsageError(f"--resolution: {error}.") from None
 

@@ -113,8 +113,8 @@ class Form:
     def request(self, input: Mapping[str, Any], *, base_url: str = API_ORIGIN) -> dict[str, Any]:  # noqa: A002 - its name in the API
         """Return the generation request with this input, as `form ID --request --json` prints it. Nothing is sent.
 
-        The keys are `method`, `url`, `headers` (with a placeholder for the key), `body`, `credit` (the price; None if unknown)
-        and `notes`.
+        The keys are `method`, `url`, `headers` (with a placeholder for the key), `body`, `credit` (the price; None if unknown),
+        `notes` and `removed_at`.
 
         Args:
             input: the input; it is not validated.
@@ -135,6 +135,7 @@ class Form:
             "body": {"model": MODEL, "input": dict(input)},
             "credit": credit,
             "notes": notes,
+            "removed_at": self.removed_at,
         }
 
     @property

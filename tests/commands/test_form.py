@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sync import Catalog
 from sync.sandbox.server import Sandbox
 from tests.builders import record
 from tests.command_line import Result, environment, of_sandbox, template_sync
@@ -122,6 +123,14 @@ def test_the_form_of_a_removed_template_is_printed_on_request_and_marked(folder:
     assert (checked.code, bool(json.loads(checked.out)["removed_at"])) == (0, True)
     present = json.loads(form(folder, "1", "--removed").out)
     assert not present.keys() & {"deprecated", "$comment"}
+
+
+def test_the_request_equals_that_of_the_python_api(folder: Path) -> None:
+    with Catalog(f"sqlite:///{folder / 'templates.db'}") as catalog:
+        for template_id in ("1", "2", "3"):
+            wanted = catalog.form(template_id)
+            printed = json.loads(form(folder, template_id, "--removed", "--request").out)
+            assert wanted.request(wanted.example(), base_url=printed["url"].partition("/api/")[0]) == printed
 
 
 def test_the_request_has_the_configured_origin_and_no_key(folder: Path) -> None:

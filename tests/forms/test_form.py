@@ -171,6 +171,7 @@ def test_a_request_is_the_documented_one_with_a_valid_input() -> None:
             KEY_NOTE, IMAGES_NOTE, "The images must meet this requirement: SINGLE_PERSON.", CALLBACK_NOTE,
             "A request to Crun spends 355.2 credits.",
         ],
+        "removed_at": None,
     }  # fmt: skip
 
 

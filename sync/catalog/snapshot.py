@@ -9,6 +9,7 @@ import json
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sync.catalog.document import canonical
@@ -44,10 +45,15 @@ class RejectedRecord:
 def payload(record: Any) -> str:
     """Write a record in ASCII, truncated, so that every database can store it."""
     try:
-        text = json.dumps(record, default=str, sort_keys=True)
+        text = json.dumps(record, default=_as_number, sort_keys=True)
     except (RecursionError, ValueError, TypeError):
         return "(too deeply nested to show)"
     return cut(text, PAYLOAD_SHOWN)
+
+
+def _as_number(value: Decimal) -> float | str:
+    """Return an exact number as a float, or as text if a float would change it."""
+    return number if Decimal(repr(number := float(value))) == value else str(value)
 
 
 def kept_values(before: Document, served: Document, lacking: Collection[str]) -> dict[str, Any]:

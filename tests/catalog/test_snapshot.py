@@ -116,7 +116,9 @@ def test_the_number_of_described_rejected_records_is_limited() -> None:
     [
         ({"b": 1, "a": [None, True]}, '{"a": [null, true], "b": 1}'),
         ({"Title": "战\x00\ud83d\x1b"}, r'{"Title": "\u6218\u0000\ud83d\u001b"}'),
-        ({"x": Decimal("1.50")}, '{"x": "1.50"}'),
+        ({"x": Decimal("166.50")}, '{"x": 166.5}'),
+        ({"x": Decimal("0.123456789012345678")}, '{"x": "0.123456789012345678"}'),
+        ({"x": Decimal("1E+999")}, '{"x": "1E+999"}'),
         ({"x": Decimal("NaN")}, '{"x": "NaN"}'),
         ("just text", '"just text"'),
         (None, "null"),

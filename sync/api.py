@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import URL, Engine
+
 from sync.catalog.feed import breaking
 from sync.catalog.selection import FILTERS, check_count, count_values, make_selection, page_position, page_token
 from sync.errors import CatalogError
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import Self
 
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import Connection
 
     from sync.catalog.selection import Selection, Sort
     from sync.forms.form import Form
@@ -54,10 +56,10 @@ class Catalog:
     """
 
     def __init__(self, database: str | URL | Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._owns = not hasattr(database, "dialect")
-        if self._owns and not isinstance(database, str) and not hasattr(database, "render_as_string"):
-            raise ValueError(f"database: a URL or an engine, not {type(database).__name__}.")
-        self._engine: Engine = open_engine(database) if self._owns else database  # type: ignore[arg-type,assignment]
+        if not isinstance(database, str | URL | Engine):
+            raise ValueError(f"database: a URL or an engine, not {type(database).__name__}.")  # noqa: TRY004 - as for every argument
+        self._owns = not isinstance(database, Engine)
+        self._engine = database if isinstance(database, Engine) else open_engine(database)
         reconnect_after_fork(self._engine)
         self._clock = clock
         self._after_run: int | None = None

@@ -158,6 +158,12 @@ def test_an_invalid_database_is_rejected(wrong: Any) -> None:
         Catalog(wrong)
 
 
+def test_a_connection_is_no_database(sqlite: Database) -> None:
+    wrong: Any
+    with sqlite.engine.connect() as wrong, pytest.raises(ValueError, match="database: a URL or an engine, not Connection"):
+        Catalog(wrong)
+
+
 def test_follow_yields_each_change_once_without_an_open_connection(database: Database) -> None:
     catalog = Catalog(database.engine)
     served = iter([records(2), records(2), records(3)])

@@ -9,8 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from sync.config.addresses import LOOPBACK_ORIGIN, origin_of
+from sync.errors import SchemaError
 from sync.store import schema
 from sync.store.engine import open_engine
+from sync.store.state import accept_origin
 from sync.store.tables import sync_runs, sync_state
 from tests.builders import Database, record, records, run_with
 from tests.command_line import command, template_sync
@@ -124,6 +126,15 @@ def test_an_accepted_origin_is_recorded_and_requested(sqlite: Database, upstream
     assert (accepted.code, recorded(sqlite)) == (0, LOOPBACK_ORIGIN)
     assert OTHER in accepted.err
     assert template_sync("run", folder=tmp_path, variables=variables).code == 0
+
+
+def test_an_origin_is_accepted_in_a_current_schema_only(empty_database: Database) -> None:
+    schema.upgrade(empty_database.engine)
+    run_with(records(1), empty_database.engine)
+    schema.upgrade(empty_database.engine, "-1")
+    with pytest.raises(SchemaError, match=r"^The database's schema is 0008, this version needs 0009\.$"):
+        accept_origin(empty_database.engine, OTHER)
+    assert recorded(empty_database) == LOOPBACK_ORIGIN
 
 
 def test_the_origin_is_shown_without_a_key(sqlite: Database, tmp_path: Path) -> None:

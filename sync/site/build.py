@@ -11,6 +11,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from sync import __version__
+from sync.catalog.selection import Order, page_position, sort_key
 from sync.outputs.commands import SiteBuilt
 from sync.outputs.schema import everything
 from sync.reader import feed
@@ -121,7 +122,7 @@ def _write(
 
     new, moved = marks_of(found)
     present = [one for one in found.stored if one.removed_at is None]
-    newest_first = sorted(present, key=lambda one: (one.document["released_at"] or "", one.document["template_id"]), reverse=True)
+    newest_first = sorted(present, key=lambda one: sort_key(page_position(one.document, Order("newest"))))
     ids = [one.document["template_id"] for one in newest_first]
     shown = [{**cards[each], "new": new.get(each), "moved": moved.get(each)} for each in ids]
     gallery_data = _put_data(folder, "catalog", data.catalog_data(shown, newest_first))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from datetime import timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from sync import Catalog
 from sync.catalog.removals import RunOptions
 from sync.catalog.run_record import Status
 from sync.commands.output import Output
@@ -102,6 +104,13 @@ def test_another_order_of_tags_is_shown_also_of_a_template_that_keeps_a_value(si
     site.build()
     shown = {each["template_id"]: [tag["name"] for tag in each["tags"]] for each in json.loads(site.text("catalog.json"))}
     assert shown["5"] == THEN[0]["Tags"][::-1] != THEN[0]["Tags"]
+
+
+def test_the_cards_are_in_the_order_of_the_catalog_also_with_equal_and_without_release_times(site: Site) -> None:
+    times = {"1": 5, "10": 7, "2": 7, "a": None, "Z": None, "9": 7}
+    site.after([record(name, ReleaseOnlineTime=at) for name, at in times.items()])
+    in_order = [each.template_id for each in Catalog(site.engine).templates(sort="newest")]
+    assert re.findall('data-template-id="(.+?)"', site.text("index.html")) == in_order == ["10", "2", "9", "1", "Z", "a"]
 
 
 def test_the_data_files_equal_the_output_of_the_commands(site: Site, sqlite: Database, tmp_path: Path) -> None:

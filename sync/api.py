@@ -251,14 +251,15 @@ class Catalog:
 
         Raises:
             CursorLost: as `changes`, at any poll, for example after a backup was restored.
-            ValueError: an invalid cursor.
+            ValueError: an invalid cursor or number of seconds.
             CatalogError: called on a past catalog or a snapshot.
         """
         self._require_present("follow")
         if self._snapshot is not None:
             raise CatalogError("A snapshot does not change: call follow outside it.")
+        seconds = _age(every, "every").total_seconds()
         start = self.status().cursor if since is None else check_position(since)
-        return self._follow(start, every, sleep)
+        return self._follow(start, seconds, sleep)
 
     def _follow(self, since: str | int | None, every: float, sleep: Callable[[float], object]) -> Iterator[Change]:
         while True:

@@ -150,6 +150,9 @@ def test_a_lost_cursor_raises_an_error_with_the_current_cursor(database: Databas
                 call(never)
     with pytest.raises(ValueError, match="limit: a whole number"):
         catalog.changes(limit=-1)
+    for seconds in (-1, "soon", None):
+        with pytest.raises(ValueError, match="every: "):
+            catalog.follow(every=seconds)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [5, 2**70, None, b"1"])

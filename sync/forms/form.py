@@ -7,6 +7,7 @@ page leaves open. This program never sends the request, because it costs credits
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,6 @@ from sync.catalog.document import plain_hash
 from sync.text import join_limited
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from sync.catalog.document import Document
     from sync.forms.validation import Problem
 
@@ -119,7 +118,12 @@ class Form:
         Args:
             input: the input; it is not validated.
             base_url: the origin of the API.
+
+        Raises:
+            ValueError: the input is not a mapping.
         """
+        if not isinstance(input, Mapping):
+            raise ValueError(f"input: a mapping, not {type(input).__name__}.")  # noqa: TRY004 - as for every argument
         prices = {item["resolution"]: item["credit"] for item in self.document["consume_items"]}
         wanted = input.get("resolution")
         credit = prices.get(wanted) if isinstance(wanted, str) else None

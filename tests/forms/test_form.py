@@ -197,6 +197,12 @@ def test_a_request_has_the_given_input_and_its_price() -> None:
     assert form().request(form().example("720p"), base_url="https://api.example")["body"] == request("720p")["body"]
 
 
+@pytest.mark.parametrize("wrong", [None, "x", [], 5])
+def test_a_request_of_an_input_that_is_no_mapping_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="input: a mapping, not "):
+        form().request(wrong)
+
+
 def test_the_form_of_a_removed_template_is_marked_and_its_request_says_so_but_its_hash_stays() -> None:
     removed = Form(form().document, removed_at="2026-01-02T00:00:00Z")
     mark = {"deprecated": True, "$comment": "This template was removed at 2026-01-02T00:00:00Z."}

@@ -6,6 +6,7 @@ Unicode noncharacters, which `escape_control_characters` escapes in any other te
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,9 @@ def value_text(value: Any) -> str:
         return escape_control_characters(value) or '""'
     if isinstance(value, list):
         return ", ".join(map(value_text, value)) or "(none)"
-    return escape_control_characters(str(value))
+    # keys are sorted, because PostgreSQL returns them in another order than the API
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict | bool) else str(value)
+    return escape_control_characters(text)
 
 
 def tag_text(tag: Mapping[str, Any]) -> str:

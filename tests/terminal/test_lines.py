@@ -114,8 +114,9 @@ def test_gained_and_lost_tags_are_on_one_line() -> None:
     (["9:16", "", None, 1], '9:16, "", (none), 1'),
     (166.5, "166.5"),
     (0, "0"),
-    (False, "False"),
-    ({"a": "\u202e"}, "{'a': '\\u202e'}"),
+    (False, "false"),
+    ({"a": "\u202e"}, '{"a": "\\u202e"}'),
+    ({"b": [True, None], "a": {"猫": 1.5}}, '{"a": {"猫": 1.5}, "b": [true, null]}'),
 ])  # fmt: skip
 def test_any_value_is_one_line(value: Any, shown: str) -> None:
     assert lines.value_text(value) == shown

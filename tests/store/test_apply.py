@@ -23,6 +23,7 @@ from tests.builders import DOCUMENT, SEED_PAGE, record, records
 from tests.faults import AFTER, BEFORE, Catalog, anomalies, at, documents, exported_documents, on_each_statement, sync, take_lease
 
 if TYPE_CHECKING:
+    from sync.client.api_client import Params
     from tests.builders import Database
 
 DATABASES = Path(__file__).parents[2] / "docs" / "database.md"
@@ -32,7 +33,7 @@ def _row(database: Database, template_id: str) -> dict[str, Any]:
     return next(row for row in database.rows("templates") if row["template_id"] == template_id)
 
 
-def _statements(database: Database, served: list[dict[str, Any]]) -> list[str]:
+def _statements(database: Database, served: list[dict[str, Any]] | Catalog) -> list[str]:
     """Return the statements of a run."""
     statements: list[str] = []
     on_each_statement(database.engine, statements.append)
@@ -228,6 +229,26 @@ def test_held_removals_are_counted_and_deleted_when_their_templates_return(datab
     assert len(database.present) == 30
     sync(records(30), database.engine, clock=at(4))
     assert database.rows("held_removals") == []
+
+
+class _Unlisted(Catalog):
+    """A catalog that lists all templates except the first, which a look-up finds."""
+
+    def _listed(self, params: Params) -> tuple[int, bytes]:
+        return super()._listed(params) if "template_id" in params else Catalog(self.served[1:])._listed(params)
+
+
+def test_an_unconfirmed_removal_is_written_once_with_its_first_run(database: Database) -> None:
+    sync(records(3), database.engine, clock=at(0))
+    second = sync(_Unlisted(records(3)), database.engine, clock=at(1)).run
+    (row,) = before = database.rows("unconfirmed_removals")
+    (started,) = (run["started_at"] for run in database.rows("sync_runs") if run["run_id"] == second.run_id)
+    assert (row["template_id"], row["since_run_id"], row["since_at"]) == ("1", second.run_id, started)
+    written = [statement for statement in _statements(database, _Unlisted(records(3))) if _writes(statement)]
+    assert [statement for statement in written if "unconfirmed_removals" in statement or "sync_state" in statement] == []
+    assert database.rows("unconfirmed_removals") == before
+    sync(records(3), database.engine)
+    assert database.rows("unconfirmed_removals") == []
 
 
 def test_a_new_field_leaves_sync_state_unchanged(database: Database) -> None:

@@ -33,6 +33,7 @@ DOCUMENTS = {
 }
 NOT_RUN = {
     "python3 -m venv .venv": "installs packages; its last command has another test",
+    "rm templates.db": "the test's own database is used",
     "export CRUN_API_KEY=": "the sandbox has its own key",
     "template-sync sandbox &": "the test's own sandbox serves instead",
     "template-sync daemon": "does not end; tests/daemon is about it",

@@ -39,6 +39,7 @@ class Visit:
     Attributes:
         on_rival: called for the events `rival` and `takeover`.
         fired: number of events so far, by kind.
+        denied: live templates whose look-up returned other templates, so that an operator may accept their removal.
     """
 
     catalog: Catalog
@@ -48,6 +49,7 @@ class Visit:
     walks: int = 0
     fired: Counter[str] = field(default_factory=Counter)
     toggled: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     partial: int | None = None
     served: list[list[dict[str, Any]]] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ class Visit:
         for event in faults:
             if event.kind in {"empty", "short", "repeat", "partial"}:
                 found = [catalog.wire(other) for other in catalog.live if other != template_id] or [{"TemplateId": "another"}]
+                self.denied.add(template_id)
             else:
                 _spoil(found, event)
         if not found and catalog.not_found == "404":

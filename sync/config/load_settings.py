@@ -6,9 +6,9 @@ pydantic-settings is not used, because it adds 0.2 s to every start, has no `NAM
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sync.config.settings import DATABASE_ACCOUNT, OPTIONS, Option, Settings
@@ -16,6 +16,7 @@ from sync.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 MASK = "********"
 _KEY_SHAPE = re.compile(r"ak_[A-Za-z0-9]{32}")
@@ -211,7 +212,7 @@ def _paths_in_use(values: Mapping[str, Any], files: Mapping[str, str]) -> list[s
     if site and (owner := owner_of(site, files_in_use(database_url, files))):
         # A directory in place of a missing side file would make the database unusable.
         problems.append(f"SYNC_SITE_DIR: {site} is {owner}, not a directory for the gallery.")
-    elif site and Path(site).exists() and not Path(site).is_dir():
+    elif site and os.path.exists(site) and not os.path.isdir(site):  # noqa: PTH110, PTH112 - Path raises for a long name
         problems.append(f"SYNC_SITE_DIR: {site} is a file, not a directory for the gallery.")
     if (metrics := values.get("metrics_file")) and (owner := owner_of(metrics, files_in_use(database_url, others))):
         problems.append(f"SYNC_METRICS_FILE: {metrics} is {owner}, which every run would replace.")

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from tests.daemons import Upstream
 
 
+NOT_UTF_8 = b"b\xff".decode("utf-8", "surrogateescape")
+LONG, DEEP = "n" * 300, "/".join(["d" * 200] * 25)
+"""A name over 255 bytes; a path of 5,000 bytes."""
+NAMES = pytest.mark.parametrize(
+    "name", [pytest.param(LONG, id="long"), pytest.param(DEEP, id="deep", marks=pytest.mark.ci_slice)]
+)
+
+
 @pytest.fixture
 def settings(sqlite: Database, upstream: Upstream, tmp_path: Path) -> dict[str, str]:
     """Return settings each of which names a file in the folder of the test."""
@@ -115,6 +123,14 @@ def test_a_gallery_in_place_of_a_file_or_device_is_refused_before_any_request(se
         assert (refused.code, refused.err.startswith(expected)) == (78, True), refused.err
 
 
+@NAMES
+def test_a_gallery_with_a_name_that_is_too_long_is_no_unexpected_error(
+    name: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    shown = template_sync("status", folder=tmp_path, variables={**settings, "SYNC_SITE_DIR": name})
+    assert (shown.code, "bug" in shown.err) == (0, False), shown.err
+
+
 def test_an_empty_file_of_settings_is_in_use(settings: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("# none yet\n")
     refused = template_sync("db", "backup", ".env", folder=tmp_path, variables=settings)
@@ -138,14 +154,6 @@ def test_a_gallery_with_a_link_in_place_of_a_folder_is_refused(name: str, settin
     refused = template_sync("site", "gallery", folder=tmp_path, variables=settings)
     assert (refused.code, f"gallery/{name} is a link" in refused.err) == (2, True), refused.err
     assert [*(tmp_path / "elsewhere").iterdir()] == []
-
-
-NOT_UTF_8 = b"b\xff".decode("utf-8", "surrogateescape")
-LONG, DEEP = "n" * 300, "/".join(["d" * 200] * 25)
-"""A name over 255 bytes; a path of 5,000 bytes."""
-NAMES = pytest.mark.parametrize(
-    "name", [pytest.param(LONG, id="long"), pytest.param(DEEP, id="deep", marks=pytest.mark.ci_slice)]
-)
 
 
 def test_a_backup_and_a_restore_work_with_names_that_are_not_utf_8(upstream: Upstream, tmp_path: Path) -> None:

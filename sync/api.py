@@ -353,7 +353,8 @@ class Catalog:
             return self._engine
         if snapshot.closed:
             raise CatalogError("The snapshot is closed: use its catalog inside the with block only.")
-        if snapshot.info["process"] != os.getpid():  # two processes would read each other's responses
+        # Two processes would read each other's responses. A broken connection has no `info`; its use is a DatabaseError.
+        if not snapshot.invalidated and snapshot.info["process"] != os.getpid():
             raise CatalogError("The snapshot belongs to the process that opened it: open another one in this process.")
         return snapshot
 

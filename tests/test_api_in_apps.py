@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from pydantic import TypeAdapter
 
 import sync as package
-from sync import Catalog, CatalogError, Change, SyncError, Template, UnknownTemplate
+from sync import Catalog, CatalogError, Change, DatabaseError, SyncError, Template, UnknownTemplate
 from tests.builders import record, records
 from tests.faults import AFTER, BEFORE, at, sync
 
@@ -171,6 +171,29 @@ def test_a_forked_process_that_leaves_a_snapshot_does_not_end_the_transaction_of
     assert (len(then.templates()), len(catalog.templates())) == (2, 3)
     opened.__exit__(None, None, None)
     catalog.close()
+
+
+OTHER_CONNECTIONS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "SELECT id FROM information_schema.processlist WHERE db = database() AND id <> connection_id()",
+}
+
+
+@pytest.mark.parametrize("database", OTHER_CONNECTIONS, indirect=True)
+def test_every_call_in_a_snapshot_whose_connection_was_lost_raises_a_database_error(database: Database) -> None:
+    sync(records(2), database.engine)
+    kill = "SELECT pg_terminate_backend(%s)" if database.kind == "postgresql" else "KILL %s"
+    with Catalog(database.url) as catalog:
+        opened = catalog.snapshot()
+        then = opened.__enter__()
+        assert len(then.templates()) == 2
+        with database.engine.connect() as connection:
+            for number in connection.exec_driver_sql(OTHER_CONNECTIONS[database.kind]).scalars().all():
+                connection.exec_driver_sql(kill % number)
+        for call in (then.templates, then.templates, partial(opened.__exit__, None, None, None)):
+            with pytest.raises(DatabaseError):
+                call()
+        assert len(catalog.templates()) == 2
 
 
 def test_an_error_passes_from_a_process_of_a_pool_to_its_caller(sqlite: Database) -> None:
